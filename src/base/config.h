@@ -1,0 +1,37 @@
+/* base/config.h - settings from a YAML file into a struct, driven by one table (libyaml stays
+ * inside config.c).  Nested mappings are dotted: `optimizer: {rate: 1}` is `optimizer.rate`.
+ * Unknown keys, wrong types and values out of range are errors that name file and line. */
+#pragma once
+
+#include "base/base.h"
+
+enum config_type { CONFIG_INT, CONFIG_DOUBLE, CONFIG_BOOL, CONFIG_TEXT };
+
+/* One setting: an int64_t, double, bool or char[low..top] at `offset` in the settings struct. */
+struct config_field {
+    const char *name; /* dotted */
+    enum config_type type;
+    size_t offset;
+    double low;          /* smallest value; for text, ignored */
+    double top;          /* largest value; for text, size of the array with its NUL */
+    const char *initial; /* default, as it would be written in the file */
+    const char *help;    /* one line, with the unit */
+};
+
+struct config_table {
+    const struct config_field *fields;
+    size_t count;
+};
+
+/* Every field to its default. */
+void config_defaults(void *settings, const struct config_table *table);
+/* Sets one field from text, as from a flag or the environment. */
+enum status config_set(void *settings, const struct config_table *table, const char *name,
+                       struct str value, struct err *err) MUST_USE;
+/* Reads a YAML document over what is in `settings`.  On failure `settings` may be half-written:
+ * load into a copy.  `origin` names the document in messages. */
+enum status config_parse(void *settings, const struct config_table *table, struct bytes yaml,
+                         const char *origin, struct err *err) MUST_USE;
+/* The current value of a field as text. */
+void config_get_text(char *out, size_t size, const void *settings,
+                     const struct config_field *field);
