@@ -1,0 +1,103 @@
+/* detect/detect.h - the boundary: photo bytes in, verdict and evidence out.
+ *
+ *     struct detect_model *model = NULL;
+ *     struct detect_session *session = NULL;
+ *     struct detect_result result;
+ *     struct err err;
+ *     if (detect_model_open(&model, "models/aidetect-1.safetensors", NULL, &err) == ST_OK &&
+ *         detect_session_open(&session, model, &err) == ST_OK &&
+ *         detect_photo(&result, session, photo, &err) == ST_OK)
+ *         printf("%s %.3f\n", detect_verdict_name(result.verdict), result.probability);
+ *
+ * A model is immutable after opening and shared by all threads.  A session is one worker's
+ * scratch memory and compiled network: one thread at a time; it must be closed before its model.
+ * Callers must not know: network layers, tensors, pixels, file formats.  Never uses a network
+ * connection, never writes a file, never logs. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h" /* enum status, struct err, struct bytes */
+
+enum detect_verdict { DETECT_REAL, DETECT_AI_GENERATED, DETECT_VERDICT_COUNT };
+enum detect_confidence {
+    DETECT_CONFIDENCE_LOW,
+    DETECT_CONFIDENCE_MEDIUM,
+    DETECT_CONFIDENCE_HIGH,
+    DETECT_CONFIDENCE_COUNT
+};
+const char *detect_verdict_name(enum detect_verdict verdict);          /* "real", "ai_generated" */
+const char *detect_confidence_name(enum detect_confidence confidence); /* "low", "medium", "high" */
+
+/* Properties of the photo that make its verdict less reliable; a set of bits. */
+enum detect_quality {
+    DETECT_QUALITY_TOO_SMALL = 1,       /* shorter side below 128 px */
+    DETECT_QUALITY_UPSCALED = 2,        /* too little detail for its size */
+    DETECT_QUALITY_OVER_COMPRESSED = 4, /* blocking of heavy JPEG compression */
+    DETECT_QUALITY_FLAT = 8,            /* no crop has enough texture to judge */
+};
+#define DETECT_QUALITY_FLAG_COUNT 4
+/* The i-th flag's name ("too_small", ...) and one sentence for people; i in [0, COUNT). */
+const char *detect_quality_name(unsigned i);
+const char *detect_quality_help(unsigned i);
+
+struct detect_options {
+    size_t bytes_max;     /* encoded file; 0: 10 MB */
+    uint64_t pixels_max;  /* 0: 50 million */
+    uint32_t side_max_px; /* 0: 16,384 */
+    double threshold;     /* decision threshold on the probability, in (0, 1); 0: the model's own */
+};
+
+#define DETECT_CROPS_MAX     16
+#define DETECT_MAP_SIDE_MAX  32
+#define DETECT_MODEL_ID_SIZE 64
+
+/* One analysed crop: where it was and what each patch of it says. */
+struct detect_crop {
+    uint32_t x, y, side_px;    /* in the upright photo */
+    float logit;               /* calibrated log-odds of "AI-generated" for this crop */
+    uint32_t map_side;         /* patches a side */
+    const float *patch_logits; /* map_side * map_side, row by row, calibrated; borrowed from the
+                                  session until its next photo */
+};
+
+struct detect_result {
+    enum detect_verdict verdict; /* ai_generated when probability >= threshold */
+    double probability;          /* calibrated, of "AI-generated", in [0, 1] */
+    double threshold;            /* what the verdict was compared with */
+    enum detect_confidence
+        confidence;         /* of the distance to the threshold, see detect_confidence() */
+    unsigned quality;       /* enum detect_quality bits */
+    uint32_t width, height; /* upright photo, pixels */
+    const char *format;     /* "jpeg", "png", "webp" */
+    size_t crop_count;
+    struct detect_crop crops[DETECT_CROPS_MAX];
+    double decode_ms, crops_ms, network_ms; /* wall time of the three stages */
+};
+
+struct detect_model;
+struct detect_session;
+
+/* Maps and checks a weights file; options may be NULL for the defaults.
+ * Errors: ST_NOT_FOUND, ST_CORRUPT (names what is wrong), ST_LIMIT. */
+enum status detect_model_open(struct detect_model **out, const char *path,
+                              const struct detect_options *options, struct err *err) MUST_USE;
+void detect_model_close(struct detect_model *model);                /* NULL is fine */
+const char *detect_model_version(const struct detect_model *model); /* "aidetect-1" */
+const char *detect_model_hash(const struct detect_model *model);    /* SHA-256 of the file, hex */
+double detect_model_threshold(const struct detect_model *model);
+
+enum status detect_session_open(struct detect_session **out, const struct detect_model *model,
+                                struct err *err) MUST_USE;
+void detect_session_close(struct detect_session *session); /* NULL is fine */
+
+/* Classifies one photo.  *out is untouched on failure.
+ * Errors: ST_INVALID, ST_UNSUPPORTED, ST_LIMIT for the photo; ST_NOMEM. */
+enum status detect_photo(struct detect_result *out, struct detect_session *session,
+                         struct bytes photo, struct err *err) MUST_USE;
+
+/* One definition of confidence: d = (p-t)/(1-t) above the threshold t, (t-p)/t below it;
+ * high from d >= 0.6, low below 0.4, else medium. */
+enum detect_confidence detect_confidence(double probability, double threshold);
