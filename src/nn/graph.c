@@ -1,0 +1,367 @@
+#include "nn/graph.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+
+/* Attributes of one line, before they become a node. */
+struct attributes {
+    int64_t channels, side, out, kernel, stride;
+    struct str from, add;
+    bool norm, relu, bias, depthwise;
+};
+
+static const char *const op_names[] = {
+    [NN_INPUT] = "input",       [NN_CONV] = "conv",
+    [NN_MAX_POOL] = "max_pool", [NN_AVERAGE_POOL] = "average_pool",
+    [NN_LINEAR] = "linear",
+};
+_Static_assert(ARRAY_LEN(op_names) == NN_OP_COUNT, "one name for each layer kind");
+
+static int find_op(struct str name)
+{
+    for (int i = 0; i < NN_OP_COUNT; i++)
+        if (str_equal(name, op_names[i]))
+            return i;
+    return -1;
+}
+
+static int find_node(const struct nn_graph *graph, struct str name)
+{
+    for (int i = 0; i < graph->node_count; i++)
+        if (str_equal(name, graph->nodes[i].name))
+            return i;
+    return -1;
+}
+
+/* `word` is a flag or key=value. */
+static enum status parse_attribute(struct attributes *at, struct str word, struct err *err)
+{
+    struct str value = word;
+    struct str key = str_split(&value, '=');
+    struct {
+        const char *name;
+        bool *flag;
+        int64_t *number;
+        struct str *text;
+        int64_t top;
+    } known[] = {
+        {.name = "norm", .flag = &at->norm},
+        {.name = "relu", .flag = &at->relu},
+        {.name = "bias", .flag = &at->bias},
+        {.name = "depthwise", .flag = &at->depthwise},
+        {.name = "channels", .number = &at->channels, .top = NN_CHANNELS_MAX},
+        {.name = "out", .number = &at->out, .top = NN_CHANNELS_MAX},
+        {.name = "side", .number = &at->side, .top = NN_SIDE_MAX},
+        {.name = "kernel", .number = &at->kernel, .top = 7},
+        {.name = "stride", .number = &at->stride, .top = 4},
+        {.name = "from", .text = &at->from},
+        {.name = "add", .text = &at->add},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (!str_equal(key, known[i].name))
+            continue;
+        if (known[i].flag)
+            *known[i].flag = true;
+        if (known[i].text)
+            *known[i].text = value;
+        if (known[i].number && !str_to_int(known[i].number, value, 1, known[i].top))
+            return err_set(err, ST_INVALID, "%s takes a whole number from 1 to %lld", known[i].name,
+                           (long long)known[i].top);
+        return ST_OK;
+    }
+    return err_set(err, ST_INVALID, "unknown attribute '%.*s'", (int)MIN_OF(key.len, 40u), key.at);
+}
+
+static enum status resolve_inputs(struct nn_node *node, const struct nn_graph *graph,
+                                  const struct attributes *at, struct err *err)
+{
+    node->from = at->from.len ? find_node(graph, at->from) : graph->node_count - 1;
+    node->add = at->add.len ? find_node(graph, at->add) : -1;
+    if (node->op == NN_INPUT)
+        return ST_OK;
+    if (node->from < 0)
+        return err_set(err, ST_INVALID, "from= names no layer above");
+    if (at->add.len && node->add < 0)
+        return err_set(err, ST_INVALID, "add= names no layer above");
+    return ST_OK;
+}
+
+static enum status shape_conv(struct nn_node *node, const struct nn_node *in,
+                              const struct attributes *at, struct err *err)
+{
+    node->channels = (int)(at->depthwise ? in->channels : at->out);
+    if (node->channels < 1)
+        return err_set(err, ST_INVALID, "conv needs out=");
+    if (node->kernel != 1 && node->kernel != 3)
+        return err_set(err, ST_UNSUPPORTED, "conv takes kernel=1 or 3, not %d", node->kernel);
+    if (node->stride > 2)
+        return err_set(err, ST_UNSUPPORTED, "conv takes stride=1 or 2, not %d", node->stride);
+    if (at->depthwise && node->kernel != 3)
+        return err_set(err, ST_UNSUPPORTED, "depthwise takes kernel=3");
+    node->pad = node->kernel / 2;
+    node->height = (in->height + 2 * node->pad - node->kernel) / node->stride + 1;
+    node->width = (in->width + 2 * node->pad - node->kernel) / node->stride + 1;
+    return ST_OK;
+}
+
+static enum status shape_node(struct nn_node *node, const struct nn_graph *graph,
+                              const struct attributes *at, struct err *err)
+{
+    const struct nn_node *in = node->from >= 0 ? &graph->nodes[node->from] : NULL;
+
+    switch (node->op) {
+    case NN_INPUT:
+        if (graph->node_count || !at->channels || !at->side)
+            return err_set(err, ST_INVALID, "the first line is: input NAME channels=C side=S");
+        node->channels = (int)at->channels;
+        node->height = node->width = (int)at->side;
+        return ST_OK;
+    case NN_CONV:
+        return shape_conv(node, in, at, err);
+    case NN_MAX_POOL:
+    case NN_AVERAGE_POOL:
+        if (node->kernel == 1) /* no kernel given: the whole map */
+            node->kernel = node->stride = in->height;
+        if (node->kernel > in->height || node->kernel > in->width)
+            return err_set(err, ST_INVALID, "a pool of %d is over its input of %d", node->kernel,
+                           in->height);
+        node->channels = in->channels;
+        node->height = (in->height - node->kernel) / node->stride + 1;
+        node->width = (in->width - node->kernel) / node->stride + 1;
+        return ST_OK;
+    case NN_LINEAR:
+        if (!at->out || in->height != 1 || in->width != 1)
+            return err_set(err, ST_INVALID, "linear needs out= and a 1x1 input: pool first");
+        node->channels = (int)at->out;
+        node->height = node->width = 1;
+        return ST_OK;
+    case NN_OP_COUNT:
+        break;
+    }
+    return err_set(err, ST_INVALID, "no such layer");
+}
+
+static enum status check_add(const struct nn_node *node, const struct nn_graph *graph,
+                             struct err *err)
+{
+    if (node->add < 0)
+        return ST_OK;
+    const struct nn_node *added = &graph->nodes[node->add];
+    if (node->op != NN_CONV)
+        return err_set(err, ST_INVALID, "only conv takes add=");
+    if (node->add == node->from || added->op == NN_INPUT)
+        return err_set(err, ST_UNSUPPORTED, "add= takes a layer other than the input and from=");
+    if (added->channels != node->channels || added->height != node->height ||
+        added->width != node->width)
+        return err_set(err, ST_INVALID, "add= of %dx%dx%d to %dx%dx%d", added->channels,
+                       added->height, added->width, node->channels, node->height, node->width);
+    return ST_OK;
+}
+
+static enum status parse_line(struct nn_graph *graph, struct str line, struct err *err)
+{
+    struct attributes at = {.kernel = 1, .stride = 1};
+    struct str op_name = str_split(&line, ' ');
+    line = str_trim(line);
+    struct str name = str_split(&line, ' ');
+    int op = find_op(op_name);
+
+    if (op < 0)
+        return err_set(err, ST_INVALID, "unknown layer '%.*s'", (int)MIN_OF(op_name.len, 40u),
+                       op_name.at);
+    if (!name.len || name.len >= NN_NAME_SIZE || find_node(graph, name) >= 0)
+        return err_set(err, ST_INVALID, "a layer needs a name of its own, 1 to %d bytes",
+                       NN_NAME_SIZE - 1);
+    if (graph->node_count == NN_NODES_MAX)
+        return err_set(err, ST_LIMIT, "over %d layers", NN_NODES_MAX);
+    for (line = str_trim(line); line.len; line = str_trim(line)) {
+        enum status st = parse_attribute(&at, str_split(&line, ' '), err);
+        if (st != ST_OK)
+            return st;
+    }
+
+    struct nn_node node = {.op = (enum nn_op)op,
+                           .kernel = (int)at.kernel,
+                           .stride = (int)at.stride,
+                           .depthwise = at.depthwise,
+                           .bias = at.bias || op == NN_LINEAR,
+                           .norm = at.norm,
+                           .relu = at.relu,
+                           .last_use = graph->node_count};
+    memcpy(node.name, name.at, name.len);
+    enum status st = resolve_inputs(&node, graph, &at, err);
+    if (st == ST_OK)
+        st = shape_node(&node, graph, &at, err);
+    if (st == ST_OK)
+        st = check_add(&node, graph, err);
+    if (st != ST_OK)
+        return st;
+    if (node.op != NN_INPUT)
+        graph->nodes[node.from].last_use = graph->node_count;
+    if (node.add >= 0)
+        graph->nodes[node.add].last_use = graph->node_count;
+    graph->nodes[graph->node_count++] = node;
+    return ST_OK;
+}
+
+/* Appends a parameter tensor; its place in the block is given later, trained ones first. */
+static enum status add_parameter(int *index, struct nn_graph *graph, const struct nn_node *node,
+                                 const char *suffix, const struct nn_parameter *shape,
+                                 struct err *err)
+{
+    if (graph->parameter_count == NN_PARAMETERS_MAX)
+        return err_set(err, ST_LIMIT, "over %d parameter tensors", NN_PARAMETERS_MAX);
+    struct nn_parameter *parameter = &graph->parameters[graph->parameter_count];
+    *parameter = *shape;
+    (void)snprintf(parameter->name, sizeof parameter->name, "%s.%s", node->name, suffix);
+    parameter->count = 1;
+    for (int i = 0; i < parameter->dim_count; i++)
+        parameter->count *= (size_t)parameter->dims[i];
+    *index = graph->parameter_count++;
+    return ST_OK;
+}
+
+static enum status add_norm_parameters(struct nn_graph *graph, struct nn_node *node,
+                                       struct err *err)
+{
+    struct nn_parameter trained = {.dims = {node->channels}, .dim_count = 1, .trained = true};
+    struct nn_parameter tracked = {.dims = {node->channels}, .dim_count = 1};
+    enum status st = add_parameter(&node->norm_weight, graph, node, "norm.weight", &trained, err);
+
+    if (st == ST_OK)
+        st = add_parameter(&node->norm_bias, graph, node, "norm.bias", &trained, err);
+    if (st == ST_OK)
+        st = add_parameter(&node->norm_mean, graph, node, "norm.running_mean", &tracked, err);
+    if (st == ST_OK)
+        st = add_parameter(&node->norm_variance, graph, node, "norm.running_var", &tracked, err);
+    return st;
+}
+
+static enum status add_node_parameters(struct nn_graph *graph, struct nn_node *node,
+                                       struct err *err)
+{
+    const struct nn_node *in = node->from >= 0 ? &graph->nodes[node->from] : NULL;
+    enum status st = ST_OK;
+
+    node->weight = node->offset = -1;
+    node->norm_weight = node->norm_bias = node->norm_mean = node->norm_variance = -1;
+    if (node->op != NN_CONV && node->op != NN_LINEAR)
+        return ST_OK;
+    struct nn_parameter weight = {
+        .dims = {node->channels, node->depthwise ? 1 : in->channels, node->kernel, node->kernel},
+        .dim_count = node->op == NN_CONV ? 4 : 2,
+        .trained = true,
+        .decayed = true};
+    struct nn_parameter bias = {.dims = {node->channels}, .dim_count = 1, .trained = true};
+    st = add_parameter(&node->weight, graph, node, "weight", &weight, err);
+    if (st == ST_OK && node->bias)
+        st = add_parameter(&node->offset, graph, node, "bias", &bias, err);
+    if (st == ST_OK && node->norm)
+        st = add_norm_parameters(graph, node, err);
+    return st;
+}
+
+/* One block: trained tensors first, so that the optimiser is one loop over its beginning. */
+static enum status place_parameters(struct nn_graph *graph, struct err *err)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < graph->parameter_count; i++) {
+            struct nn_parameter *parameter = &graph->parameters[i];
+            if (parameter->trained != (pass == 0))
+                continue;
+            parameter->offset = graph->float_count;
+            graph->float_count += parameter->count;
+            if (graph->float_count > NN_FLOATS_MAX)
+                return err_set(err, ST_LIMIT, "over %u parameters", NN_FLOATS_MAX);
+        }
+        if (pass == 0)
+            graph->trained_count = graph->float_count;
+    }
+    return ST_OK;
+}
+
+static enum status parse(struct nn_graph *graph, struct str text, struct err *err)
+{
+    enum status st = ST_OK;
+    int number = 0;
+
+    if (text.len >= sizeof graph->text)
+        return err_set(err, ST_LIMIT, "a network description is over %u bytes", NN_TEXT_MAX);
+    memcpy(graph->text, text.at, text.len);
+    for (struct str rest = text; rest.len && st == ST_OK;) {
+        struct str line = str_trim(str_split(&rest, '\n'));
+        number++;
+        if (!line.len || line.at[0] == '#')
+            continue;
+        st = parse_line(graph, line, err);
+        if (st != ST_OK && err)
+            st = err_prefix(err, "network line %d", number);
+    }
+    if (st == ST_OK && graph->node_count < 2)
+        st = err_set(err, ST_INVALID, "a network needs an input and one layer");
+    for (int i = 0; i < graph->node_count && st == ST_OK; i++)
+        st = add_node_parameters(graph, &graph->nodes[i], err);
+    return st == ST_OK ? place_parameters(graph, err) : st;
+}
+
+enum status nn_graph_open(struct nn_graph **out, struct str text, struct err *err)
+{
+    struct nn_graph *graph = mem_alloc(1, sizeof *graph);
+    enum status st = parse(graph, text, err);
+
+    if (st != ST_OK) {
+        nn_graph_close(graph);
+        return st;
+    }
+    *out = graph;
+    return ST_OK;
+}
+
+void nn_graph_close(struct nn_graph *graph)
+{
+    mem_free(graph);
+}
+
+uint64_t nn_graph_multiply_adds(const struct nn_graph *graph)
+{
+    uint64_t total = 0;
+
+    for (int i = 0; i < graph->node_count; i++) {
+        const struct nn_node *node = &graph->nodes[i];
+        if (node->weight >= 0)
+            total += (uint64_t)graph->parameters[node->weight].count * (uint64_t)node->height *
+                     (uint64_t)node->width;
+    }
+    return total;
+}
+
+static void fill(float *at, size_t count, float value)
+{
+    for (size_t i = 0; i < count; i++)
+        at[i] = value;
+}
+
+void nn_graph_initialise(float *values, const struct nn_graph *graph, struct rng *rng)
+{
+    memset(values, 0, graph->float_count * sizeof *values);
+    for (int i = 0; i < graph->node_count; i++) {
+        const struct nn_node *node = &graph->nodes[i];
+        if (node->weight < 0)
+            continue;
+        const struct nn_parameter *weight = &graph->parameters[node->weight];
+        double fan_in = (double)(weight->count / (size_t)weight->dims[0]);
+        double deviation = sqrt((node->relu || node->norm ? 2.0 : 1.0) / fan_in);
+        for (size_t k = 0; k < weight->count; k++)
+            values[weight->offset + k] = (float)(deviation * rng_normal(rng));
+        if (!node->norm)
+            continue;
+        fill(values + graph->parameters[node->norm_weight].offset, (size_t)node->channels,
+             node->add >= 0 ? 0.0f : 1.0f);
+        fill(values + graph->parameters[node->norm_variance].offset, (size_t)node->channels, 1.0f);
+    }
+}

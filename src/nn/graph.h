@@ -1,0 +1,74 @@
+/* nn/graph.h - a network as data: a small text names its layers, shapes follow from it.
+ *
+ *     input crop  channels=16 side=128
+ *     conv  stem  out=32 kernel=3 norm relu
+ *     conv  left  out=32 kernel=3 norm relu
+ *     conv  right out=32 kernel=3 norm add=stem relu
+ *     conv  head  out=16 kernel=1 bias
+ *
+ * A layer reads the one above it unless from=NAME says otherwise.  A conv layer is
+ * y = convolution(x) [+ bias], then [norm], then [+ add], then [relu].
+ * Immutable after parsing, shared by threads.  Must not know how layers are computed. */
+#pragma once
+
+#include "base/base.h"
+
+#define NN_NAME_SIZE      32
+#define NN_NODES_MAX      128
+#define NN_PARAMETERS_MAX 512
+#define NN_CHANNELS_MAX   2048
+#define NN_SIDE_MAX       1024
+#define NN_FLOATS_MAX     (64u << 20) /* parameters of one network */
+#define NN_TEXT_MAX       (16u << 10) /* description, bytes */
+#define NN_NORM_EPSILON   1e-5f       /* as in PyTorch's BatchNorm2d */
+
+enum nn_op { NN_INPUT, NN_CONV, NN_MAX_POOL, NN_AVERAGE_POOL, NN_LINEAR, NN_OP_COUNT };
+
+/* One layer.  Tensors are (n, height, width, channels) in memory; n is chosen by the executor. */
+struct nn_node {
+    char name[NN_NAME_SIZE];
+    enum nn_op op;
+    int from;                    /* index of the layer it reads; -1 for the input */
+    int add;                     /* index of the layer added before relu; -1 for none */
+    int channels, height, width; /* of its output */
+    int kernel, stride, pad;     /* conv and pools; square */
+    bool depthwise;              /* conv: one 3x3 filter a channel */
+    bool bias, norm, relu;
+    int last_use;       /* index of the last layer that reads the output; its own when none does */
+    int weight, offset; /* parameter indices: conv and linear weight, bias; -1 */
+    int norm_weight, norm_bias;   /* batch norm scale and shift; -1 without norm */
+    int norm_mean, norm_variance; /* batch norm running statistics: not trained; -1 */
+};
+
+/* One named tensor inside the single block of floats that holds the whole network. */
+struct nn_parameter {
+    char
+        name[2 * NN_NAME_SIZE]; /* "stem.weight", "stem.norm.running_mean", as PyTorch names them */
+    int dims[4];                /* (out, in / groups, kernel, kernel), (out, in) or (channels) */
+    int dim_count;
+    size_t offset, count; /* floats */
+    bool trained;         /* false for running statistics */
+    bool decayed;         /* weight decay applies: weights yes, bias and norm no */
+};
+
+struct nn_graph {
+    struct nn_node nodes[NN_NODES_MAX];
+    int node_count; /* nodes[0] is the input, the last one the output */
+    struct nn_parameter parameters[NN_PARAMETERS_MAX];
+    int parameter_count;
+    size_t trained_count;   /* floats; trained tensors come first in the block */
+    size_t float_count;     /* floats, running statistics included */
+    char text[NN_TEXT_MAX]; /* the description it was parsed from */
+};
+
+/* Out: *out is the caller's, free with nn_graph_close.  Errors name the line. */
+enum status nn_graph_open(struct nn_graph **out, struct str text, struct err *err) MUST_USE;
+void nn_graph_close(struct nn_graph *graph); /* NULL is fine */
+
+/* Multiply-adds of one forward pass of one input. */
+uint64_t nn_graph_multiply_adds(const struct nn_graph *graph);
+
+struct rng;
+/* Fills the block: He-normal weights (He et al. 2015), zero biases, unit norm scale - zero for the
+ * last norm before an add, so that a residual block begins as the identity (Goyal et al. 2017). */
+void nn_graph_initialise(float *values, const struct nn_graph *graph, struct rng *rng);
