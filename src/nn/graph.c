@@ -209,6 +209,18 @@ static enum status parse_line(struct nn_graph *graph, struct str line, struct er
     return ST_OK;
 }
 
+/* An addition overwrites what it adds: nothing may read that later. */
+static enum status check_last_uses(const struct nn_graph *graph, struct err *err)
+{
+    for (int i = 0; i < graph->node_count; i++) {
+        const struct nn_node *node = &graph->nodes[i];
+        if (node->add >= 0 && graph->nodes[node->add].last_use != i)
+            return err_set(err, ST_UNSUPPORTED, "layer '%s' adds '%s', which is read again later",
+                           node->name, graph->nodes[node->add].name);
+    }
+    return ST_OK;
+}
+
 /* Appends a parameter tensor; its place in the block is given later, trained ones first. */
 static enum status add_parameter(int *index, struct nn_graph *graph, const struct nn_node *node,
                                  const char *suffix, const struct nn_parameter *shape,
@@ -304,6 +316,8 @@ static enum status parse(struct nn_graph *graph, struct str text, struct err *er
     }
     if (st == ST_OK && graph->node_count < 2)
         st = err_set(err, ST_INVALID, "a network needs an input and one layer");
+    if (st == ST_OK)
+        st = check_last_uses(graph, err);
     for (int i = 0; i < graph->node_count && st == ST_OK; i++)
         st = add_node_parameters(graph, &graph->nodes[i], err);
     return st == ST_OK ? place_parameters(graph, err) : st;

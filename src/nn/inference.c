@@ -1,0 +1,221 @@
+#include "nn/inference.h"
+
+#include <math.h>
+#include <string.h>
+
+struct nn_inference {
+    const struct nn_graph *graph;
+    struct arena *arena;
+    struct nn_program *program;
+    int batch;
+    struct nn_tensor outputs[NN_NODES_MAX];
+};
+
+/* Bytes that one activation of a node takes. */
+static size_t node_bytes(const struct nn_node *node, int batch)
+{
+    return (size_t)batch * (size_t)node->channels * (size_t)node->height * (size_t)node->width *
+           sizeof(float);
+}
+
+/* An upper bound: every activation apart, weights three times (folded, packed, rounding up), and
+ * room for scratch memory.  Pages that are never used are never touched. */
+static size_t arena_bytes(const struct nn_graph *graph, int batch)
+{
+    size_t total = graph->float_count * sizeof(float) * 4 + (64u << 20);
+
+    for (int i = 0; i < graph->node_count; i++)
+        total += node_bytes(&graph->nodes[i], batch) + 4096;
+    return total;
+}
+
+/* Memory of activations that nothing will read again, to be used by later layers. */
+struct pool {
+    struct {
+        float *at;
+        size_t bytes;
+        int free_after; /* index of the last layer that reads it; -1: free */
+    } blocks[NN_NODES_MAX];
+    int count;
+};
+
+/* The smallest free block that is large enough, else new memory. */
+static enum status take_block(float **out, struct pool *pool, struct nn_inference *inference,
+                              int index, struct err *err)
+{
+    const struct nn_node *node = &inference->graph->nodes[index];
+    size_t bytes = node_bytes(node, inference->batch);
+    int best = -1;
+
+    for (int i = 0; i < pool->count; i++)
+        if (pool->blocks[i].free_after < index && pool->blocks[i].bytes >= bytes &&
+            (best < 0 || pool->blocks[i].bytes < pool->blocks[best].bytes))
+            best = i;
+    if (best < 0) {
+        void *at = arena_try(inference->arena, bytes, 1);
+        if (!at)
+            return err_set(err, ST_NOMEM, "no room for layer '%s'", node->name);
+        best = pool->count++;
+        pool->blocks[best].at = at;
+        pool->blocks[best].bytes = bytes;
+    }
+    pool->blocks[best].free_after =
+        index == inference->graph->node_count - 1 ? NN_NODES_MAX : MAX_OF(node->last_use, index);
+    *out = pool->blocks[best].at;
+    return ST_OK;
+}
+
+/* A layer that adds another one in place takes over its memory. */
+static void keep_block(struct pool *pool, const float *at, int until)
+{
+    for (int i = 0; i < pool->count; i++)
+        if (pool->blocks[i].at == at)
+            pool->blocks[i].free_after = until;
+}
+
+/* weight' = weight * scale / sqrt(variance + epsilon), bias' = shift + (bias - mean) * the same
+ * factor: batch norm with fixed statistics is part of the convolution. */
+static enum status fold(float **weight, float **bias, struct nn_inference *inference,
+                        const struct nn_node *node, const float *values, struct err *err)
+{
+    const struct nn_parameter *parameters = inference->graph->parameters;
+    const struct nn_parameter *plain = &parameters[node->weight];
+    size_t each = plain->count / (size_t)node->channels;
+    float *w = ARENA_NEW(inference->arena, float, plain->count);
+    float *b = ARENA_NEW(inference->arena, float, (size_t)node->channels);
+
+    if (!w || !b)
+        return err_set(err, ST_NOMEM, "no room for the weights of layer '%s'", node->name);
+    for (int c = 0; c < node->channels; c++) {
+        float factor = 1.0f;
+        b[c] = node->offset >= 0 ? values[parameters[node->offset].offset + (size_t)c] : 0.0f;
+        if (node->norm) {
+            factor =
+                values[parameters[node->norm_weight].offset + (size_t)c] /
+                sqrtf(values[parameters[node->norm_variance].offset + (size_t)c] + NN_NORM_EPSILON);
+            b[c] = values[parameters[node->norm_bias].offset + (size_t)c] +
+                   (b[c] - values[parameters[node->norm_mean].offset + (size_t)c]) * factor;
+        }
+        for (size_t k = 0; k < each; k++)
+            w[(size_t)c * each + k] = values[plain->offset + (size_t)c * each + k] * factor;
+    }
+    *weight = w;
+    *bias = b;
+    return ST_OK;
+}
+
+static enum status add_conv(struct nn_inference *inference, const struct nn_node *node,
+                            const struct nn_tensor *out, const float *values, struct err *err)
+{
+    const struct nn_conv conv = {.kernel = node->kernel,
+                                 .stride = node->stride,
+                                 .pad = node->pad,
+                                 .depthwise = node->depthwise,
+                                 .add = node->add >= 0,
+                                 .relu = node->relu,
+                                 .constant = true};
+    float *weight = NULL;
+    float *bias = NULL;
+    enum status st = fold(&weight, &bias, inference, node, values, err);
+
+    if (st != ST_OK)
+        return st;
+    return nn_program_conv(inference->program, &conv, &inference->outputs[node->from], weight, bias,
+                           out, err);
+}
+
+static enum status add_node(struct nn_inference *inference, struct pool *memory, int index,
+                            const float *values, struct err *err)
+{
+    const struct nn_node *node = &inference->graph->nodes[index];
+    struct nn_tensor out = {
+        .n = inference->batch, .c = node->channels, .h = node->height, .w = node->width};
+    enum status st = ST_OK;
+
+    if (node->add >= 0) {
+        out.at = inference->outputs[node->add].at;
+        keep_block(memory, out.at,
+                   index == inference->graph->node_count - 1 ? NN_NODES_MAX : node->last_use);
+    } else {
+        st = take_block(&out.at, memory, inference, index, err);
+    }
+    if (st != ST_OK)
+        return st;
+    inference->outputs[index] = out;
+    if (node->op == NN_CONV || node->op == NN_LINEAR)
+        return add_conv(inference, node, &out, values, err);
+    if (node->op == NN_MAX_POOL || node->op == NN_AVERAGE_POOL) {
+        struct nn_pool pool = {.kind = node->op == NN_MAX_POOL ? NN_POOL_MAX : NN_POOL_AVERAGE,
+                               .kernel = node->kernel,
+                               .stride = node->stride};
+        return nn_program_pool(inference->program, &pool, &inference->outputs[node->from], &out,
+                               err);
+    }
+    return ST_OK;
+}
+
+static enum status build(struct nn_inference *inference, const float *values, struct err *err)
+{
+    struct pool memory = {0};
+    enum status st =
+        arena_open(&inference->arena, arena_bytes(inference->graph, inference->batch), err);
+
+    if (st == ST_OK)
+        st = nn_program_open(&inference->program, inference->arena, err);
+    for (int i = 0; i < inference->graph->node_count && st == ST_OK; i++) {
+        st = add_node(inference, &memory, i, values, err);
+        if (st != ST_OK && err)
+            st = err_prefix(err, "layer '%s'", inference->graph->nodes[i].name);
+    }
+    return st == ST_OK ? nn_program_finish(inference->program, err) : st;
+}
+
+enum status nn_inference_open(struct nn_inference **out, const struct nn_graph *graph,
+                              const float *values, const struct nn_inference_options *options,
+                              struct err *err)
+{
+    if (options->batch < 1 || options->batch > 256)
+        return err_set(err, ST_LIMIT, "a batch of %d is outside 1 to 256", options->batch);
+    if (options->precision != NN_FP32)
+        return err_set(err, ST_UNSUPPORTED, "only fp32 inference is built");
+
+    struct nn_inference *inference = mem_alloc(1, sizeof *inference);
+    inference->graph = graph;
+    inference->batch = options->batch;
+    enum status st = build(inference, values, err);
+    if (st != ST_OK) {
+        nn_inference_close(inference);
+        return st;
+    }
+    *out = inference;
+    return ST_OK;
+}
+
+void nn_inference_close(struct nn_inference *inference)
+{
+    if (!inference)
+        return;
+    nn_program_close(inference->program);
+    arena_close(inference->arena);
+    mem_free(inference);
+}
+
+struct nn_tensor nn_inference_input(struct nn_inference *inference)
+{
+    return inference->outputs[0];
+}
+
+struct nn_tensor nn_inference_output(struct nn_inference *inference)
+{
+    return inference->outputs[inference->graph->node_count - 1];
+}
+
+void nn_inference_run(struct nn_inference *inference)
+{
+    nn_program_run(inference->program);
+}
+
+const char *nn_inference_describe(const struct nn_inference *inference)
+{
+    return nn_program_describe(inference->program);
+}

@@ -1,0 +1,30 @@
+/* nn/inference.h - forward passes of a trained network: norms folded into weights, additions and
+ * relu fused into the convolutions, memory reused layer by layer, all in one arena.
+ * One thread at a time; many may share one graph and its values. */
+#pragma once
+
+#include "nn/graph.h"
+#include "nn/program.h"
+
+/* How activations and weights are held.  NN_FP32 is the only one built so far; the others are
+ * refused with ST_UNSUPPORTED until their accuracy is proven. */
+enum nn_precision { NN_FP32, NN_BF16, NN_INT8 };
+
+struct nn_inference_options {
+    int batch; /* inputs a run, 1..256; baked in */
+    enum nn_precision precision;
+};
+
+struct nn_inference;
+
+/* `values` is read during opening only. */
+enum status nn_inference_open(struct nn_inference **out, const struct nn_graph *graph,
+                              const float *values, const struct nn_inference_options *options,
+                              struct err *err) MUST_USE;
+void nn_inference_close(struct nn_inference *inference); /* NULL is fine */
+
+/* (batch, side, side, channels): write here, run, read the output (the last layer). */
+struct nn_tensor nn_inference_input(struct nn_inference *inference);
+struct nn_tensor nn_inference_output(struct nn_inference *inference);
+void nn_inference_run(struct nn_inference *inference);
+const char *nn_inference_describe(const struct nn_inference *inference);

@@ -1,0 +1,101 @@
+/* nn/program.h - compiled layers, run in order by one thread: the only door to oneDNN.
+ * A step binds its tensors when it is added; running allocates nothing of ours.  Activations are
+ * channels-last float32.  Every primitive whose implementation is a slow reference one is refused.
+ * One thread at a time; programs may share read-only tensors. */
+#pragma once
+
+#include "base/base.h"
+#include "base/mem.h"
+
+/* (n, h, w, c) floats in memory. */
+struct nn_tensor {
+    float *at;
+    int n, c, h, w;
+};
+size_t nn_tensor_count(const struct nn_tensor *tensor);
+
+struct nn_program;
+
+/* Packed weights, scratch memory and what nn_program_tensor gives come from `arena`, which must
+ * outlive the program. */
+enum status nn_program_open(struct nn_program **out, struct arena *arena, struct err *err) MUST_USE;
+void nn_program_close(struct nn_program *program); /* NULL is fine */
+
+/* Call once, after the last step was added: allocates the shared scratch memory. */
+enum status nn_program_finish(struct nn_program *program, struct err *err) MUST_USE;
+void nn_program_run(struct nn_program *program);
+
+/* A tensor in the arena, not zeroed. */
+enum status nn_program_tensor(struct nn_tensor *out, struct nn_program *program, int n, int c,
+                              int h, int w, struct err *err) MUST_USE;
+
+struct nn_conv {
+    int kernel, stride, pad;
+    bool depthwise; /* one filter a channel */
+    bool add;       /* forward: adds what `out` holds before the step */
+    bool relu;      /* forward: max(x, 0) last */
+    bool constant;  /* forward: weights never change, pack them once, now */
+};
+
+/* Weights are (out, in / groups, kernel, kernel); bias (out) or NULL. */
+enum status nn_program_conv(struct nn_program *program, const struct nn_conv *conv,
+                            const struct nn_tensor *in, const float *weight, const float *bias,
+                            const struct nn_tensor *out, struct err *err) MUST_USE;
+enum status nn_program_conv_backward_data(struct nn_program *program, const struct nn_conv *conv,
+                                          const struct nn_tensor *in_gradient, const float *weight,
+                                          const struct nn_tensor *out_gradient,
+                                          struct err *err) MUST_USE;
+enum status nn_program_conv_backward_weights(struct nn_program *program, const struct nn_conv *conv,
+                                             const struct nn_tensor *in, float *weight_gradient,
+                                             float *bias_gradient,
+                                             const struct nn_tensor *out_gradient,
+                                             struct err *err) MUST_USE;
+
+/* Batch norm of a training step.  scale_shift is (2, c); mean and variance (c) are written by the
+ * forward step (biased variance) and read by the backward step; mask keeps what a fused relu cut.
+ */
+struct nn_norm {
+    const float *scale_shift;
+    float *mean, *variance;
+    float epsilon;
+    bool relu;
+    uint8_t *mask; /* set by nn_program_norm when relu; the backward step needs the same struct */
+};
+enum status nn_program_norm(struct nn_program *program, struct nn_norm *norm,
+                            const struct nn_tensor *in, const struct nn_tensor *out,
+                            struct err *err) MUST_USE;
+/* in_gradient may be the same memory as out_gradient. */
+enum status nn_program_norm_backward(struct nn_program *program, const struct nn_norm *norm,
+                                     const struct nn_tensor *in,
+                                     const struct nn_tensor *in_gradient,
+                                     float *scale_shift_gradient,
+                                     const struct nn_tensor *out_gradient,
+                                     struct err *err) MUST_USE;
+
+enum nn_pool_kind { NN_POOL_MAX, NN_POOL_AVERAGE };
+struct nn_pool {
+    enum nn_pool_kind kind;
+    int kernel, stride;
+    bool training;      /* max: keep where the maximum was, for the backward step */
+    uint8_t *positions; /* set by nn_program_pool when training a max pool */
+};
+enum status nn_program_pool(struct nn_program *program, struct nn_pool *pool,
+                            const struct nn_tensor *in, const struct nn_tensor *out,
+                            struct err *err) MUST_USE;
+enum status nn_program_pool_backward(struct nn_program *program, const struct nn_pool *pool,
+                                     const struct nn_tensor *in_gradient,
+                                     const struct nn_tensor *out_gradient,
+                                     struct err *err) MUST_USE;
+
+/* Element by element, over tensors of the same size. */
+enum status nn_program_add_relu(struct nn_program *program, const struct nn_tensor *out,
+                                const struct nn_tensor *added, bool relu,
+                                struct err *err) MUST_USE; /* out += added (NULL: none); relu */
+enum status nn_program_relu_backward(struct nn_program *program, const struct nn_tensor *gradient,
+                                     const struct nn_tensor *out,
+                                     struct err *err) MUST_USE; /* gradient *= out > 0 */
+enum status nn_program_accumulate(struct nn_program *program, const struct nn_tensor *out,
+                                  const struct nn_tensor *more, struct err *err) MUST_USE;
+
+/* What the steps run on, "conv brgconv:avx512_core" a line, for benchmarks and bug reports. */
+const char *nn_program_describe(const struct nn_program *program);
