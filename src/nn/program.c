@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 
-#define ARGUMENTS_MAX   8
+#define ARGUMENTS_MAX   10
 #define DESCRIPTION_MAX (64u << 10)
 
 /* One primitive with its arguments, or one loop of ours. */

@@ -1,0 +1,139 @@
+/* tests/unit/nn/reference.h - the whole network in plain double loops: slow, obvious, the truth
+ * that the fast engine is compared with.  Tensors are (n, h, w, c). */
+#pragma once
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "nn/graph.h"
+
+struct reference {
+    const struct nn_graph *graph;
+    int batch;
+    bool training; /* norms use the batch's statistics, else the running ones */
+    double *outputs[NN_NODES_MAX];
+};
+
+static inline size_t reference_count(const struct reference *r, int i)
+{
+    const struct nn_node *node = &r->graph->nodes[i];
+
+    return (size_t)r->batch * (size_t)node->channels * (size_t)node->height * (size_t)node->width;
+}
+
+static inline void reference_open(struct reference *r, const struct nn_graph *graph, int batch,
+                                  bool training)
+{
+    *r = (struct reference){.graph = graph, .batch = batch, .training = training};
+    for (int i = 0; i < graph->node_count; i++)
+        r->outputs[i] = mem_alloc(reference_count(r, i), sizeof(double));
+}
+
+static inline void reference_close(struct reference *r)
+{
+    for (int i = 0; i < r->graph->node_count; i++)
+        mem_free(r->outputs[i]);
+}
+
+static inline double *reference_at(const struct reference *r, int i, int n, int y, int x, int c)
+{
+    const struct nn_node *node = &r->graph->nodes[i];
+
+    return &r->outputs[i][(((size_t)n * (size_t)node->height + (size_t)y) * (size_t)node->width +
+                           (size_t)x) *
+                              (size_t)node->channels +
+                          (size_t)c];
+}
+
+/* One output value of a convolution or linear layer. */
+static inline double reference_dot(const struct reference *r, const double *values,
+                                   const struct nn_node *node, int n, int y, int x, int c)
+{
+    const struct nn_node *in = &r->graph->nodes[node->from];
+    const double *weight = values + r->graph->parameters[node->weight].offset;
+    int depth = node->depthwise ? 1 : in->channels;
+    double sum =
+        node->offset >= 0 ? values[r->graph->parameters[node->offset].offset + (size_t)c] : 0;
+
+    for (int k = 0; k < depth * node->kernel * node->kernel; k++) {
+        int channel = k / (node->kernel * node->kernel);
+        int row = y * node->stride - node->pad + k / node->kernel % node->kernel;
+        int column = x * node->stride - node->pad + k % node->kernel;
+        if (row < 0 || column < 0 || row >= in->height || column >= in->width)
+            continue;
+        sum += weight[(size_t)c * (size_t)(depth * node->kernel * node->kernel) + (size_t)k] *
+               *reference_at(r, node->from, n, row, column, node->depthwise ? c : channel);
+    }
+    return sum;
+}
+
+static inline double reference_pool(const struct reference *r, const struct nn_node *node, int n,
+                                    int y, int x, int c)
+{
+    double top = -INFINITY;
+    double sum = 0;
+
+    for (int k = 0; k < node->kernel * node->kernel; k++) {
+        double v = *reference_at(r, node->from, n, y * node->stride + k / node->kernel,
+                                 x * node->stride + k % node->kernel, c);
+        top = fmax(top, v);
+        sum += v;
+    }
+    return node->op == NN_MAX_POOL ? top : sum / (node->kernel * node->kernel);
+}
+
+static inline void reference_norm(const struct reference *r, const double *values, int i)
+{
+    const struct nn_node *node = &r->graph->nodes[i];
+    const struct nn_parameter *parameters = r->graph->parameters;
+    size_t channels = (size_t)node->channels;
+    size_t rows = reference_count(r, i) / channels;
+
+    for (size_t c = 0; c < channels; c++) {
+        double mean = values[parameters[node->norm_mean].offset + c];
+        double variance = values[parameters[node->norm_variance].offset + c];
+        double *at = r->outputs[i] + c;
+        if (r->training) {
+            mean = variance = 0;
+            for (size_t k = 0; k < rows; k++)
+                mean += at[k * channels] / (double)rows;
+            for (size_t k = 0; k < rows; k++)
+                variance += pow(at[k * channels] - mean, 2) / (double)rows;
+        }
+        for (size_t k = 0; k < rows; k++)
+            at[k * channels] = (at[k * channels] - mean) /
+                                   sqrt(variance + (double)NN_NORM_EPSILON) *
+                                   values[parameters[node->norm_weight].offset + c] +
+                               values[parameters[node->norm_bias].offset + c];
+    }
+}
+
+static inline void reference_node(const struct reference *r, const double *values, int i)
+{
+    const struct nn_node *node = &r->graph->nodes[i];
+
+    for (int n = 0; n < r->batch; n++)
+        for (int y = 0; y < node->height; y++)
+            for (int x = 0; x < node->width; x++)
+                for (int c = 0; c < node->channels; c++)
+                    *reference_at(r, i, n, y, x, c) =
+                        node->weight >= 0 ? reference_dot(r, values, node, n, y, x, c)
+                                          : reference_pool(r, node, n, y, x, c);
+    if (node->norm)
+        reference_norm(r, values, i);
+    for (size_t k = 0; k < reference_count(r, i); k++) {
+        if (node->add >= 0)
+            r->outputs[i][k] += r->outputs[node->add][k];
+        if (node->relu)
+            r->outputs[i][k] = fmax(r->outputs[i][k], 0);
+    }
+}
+
+/* outputs[0] is the input, written by the caller. */
+static inline void reference_run(const struct reference *r, const double *values)
+{
+    for (int i = 1; i < r->graph->node_count; i++)
+        reference_node(r, values, i);
+}
