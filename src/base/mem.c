@@ -154,6 +154,17 @@ void arena_reset(struct arena *arena)
     arena_release(arena, 0);
 }
 
+void arena_trim(struct arena *arena, size_t keep)
+{
+    size_t from = (keep + HUGE_PAGE_SIZE - 1) / HUGE_PAGE_SIZE * HUGE_PAGE_SIZE;
+
+    REQUIRE(arena->used == 0);
+    if (arena->high_water <= from || from >= arena->capacity)
+        return;
+    (void)madvise(arena->base + from, arena->capacity - from, MADV_DONTNEED);
+    arena->high_water = from;
+}
+
 size_t arena_used(const struct arena *arena)
 {
     return arena->used;

@@ -28,6 +28,10 @@ void arena_reset(struct arena *arena); /* everything handed out is gone; keeps t
 /* Writes one byte a page, so that no later use takes a page fault. */
 void arena_touch(struct arena *arena, size_t bytes);
 
+/* Gives pages beyond `keep` bytes back to the system, if more were ever used since the last trim.
+ * The arena must be empty. */
+void arena_trim(struct arena *arena, size_t keep);
+
 /* Not zeroed.  NULL when the arena is full or count * size overflows. */
 void *arena_try(struct arena *arena, size_t count, size_t size) MUST_USE;
 #define ARENA_NEW(arena, type, count) ((type *)arena_try((arena), (count), sizeof(type)))

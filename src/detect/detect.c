@@ -1,0 +1,272 @@
+#include "detect/detect.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/hash.h"
+#include "detect/convention.h"
+#include "detect/crops.h"
+#include "detect/frontend.h"
+#include "detect/quality.h"
+#include "nn/inference.h"
+#include "nn/weights.h"
+
+#define CONFIDENCE_HIGH   0.6
+#define CONFIDENCE_LOW    0.4
+#define ARENA_KEEP_BYTES  ((size_t)24 << 20) /* pages kept between photos; more goes back */
+#define ARENA_SPARE_BYTES ((size_t)64 << 20) /* beyond the pixels: codec and crop scratch */
+#define MODEL_BYTES_MAX   NN_WEIGHTS_BYTES_MAX
+
+struct detect_model {
+    struct nn_weights *weights;
+    struct detect_convention convention;
+    struct image_limits limits;
+    double threshold;
+    char hash[HASH_HEX_SIZE];
+};
+
+struct detect_session {
+    const struct detect_model *model;
+    struct nn_inference *network;
+    struct arena *arena; /* one photo's pixels and scratch */
+    uint8_t *window;
+    float *scratch;
+    float *maps; /* patch logits of all crops */
+};
+
+const char *detect_verdict_name(enum detect_verdict verdict)
+{
+    return verdict == DETECT_AI_GENERATED ? "ai_generated" : "real";
+}
+
+const char *detect_confidence_name(enum detect_confidence confidence)
+{
+    static const char *const names[] = {"low", "medium", "high"};
+    _Static_assert(ARRAY_LEN(names) == DETECT_CONFIDENCE_COUNT, "one name for each");
+
+    return names[confidence];
+}
+
+enum detect_confidence detect_confidence(double probability, double threshold)
+{
+    double distance = probability >= threshold ? (probability - threshold) / (1.0 - threshold)
+                                               : (threshold - probability) / threshold;
+
+    if (distance >= CONFIDENCE_HIGH)
+        return DETECT_CONFIDENCE_HIGH;
+    return distance < CONFIDENCE_LOW ? DETECT_CONFIDENCE_LOW : DETECT_CONFIDENCE_MEDIUM;
+}
+
+/* Model ----------------------------------------------------------------------------------- */
+
+static enum status hash_file(char out[HASH_HEX_SIZE], const char *path, struct err *err)
+{
+    struct bytes file;
+    enum status st = fs_map(&file, path, MODEL_BYTES_MAX, err);
+
+    if (st != ST_OK)
+        return st;
+    hash_sha256_hex(out, file);
+    fs_unmap(file);
+    return ST_OK;
+}
+
+enum status detect_model_open(struct detect_model **out, const char *path,
+                              const struct detect_options *options, struct err *err)
+{
+    struct detect_model *model = mem_alloc(1, sizeof *model);
+    enum status st = nn_weights_open(&model->weights, path, err);
+
+    if (st == ST_OK)
+        st = hash_file(model->hash, path, err);
+    if (st == ST_OK)
+        st = detect_convention_read(&model->convention, model->weights, err);
+    if (st != ST_OK) {
+        detect_model_close(model);
+        return st;
+    }
+    model->limits = image_limits_default;
+    model->threshold = model->convention.threshold;
+    if (options && options->bytes_max)
+        model->limits.bytes_max = options->bytes_max;
+    if (options && options->pixels_max)
+        model->limits.pixels_max = options->pixels_max;
+    if (options && options->side_max_px)
+        model->limits.side_max_px = options->side_max_px;
+    if (options && options->threshold > 0)
+        model->threshold = options->threshold;
+    if (!(model->threshold > 0 && model->threshold < 1)) {
+        st = err_set(err, ST_INVALID, "a threshold of %g is outside 0 to 1", model->threshold);
+        detect_model_close(model);
+        return st;
+    }
+    *out = model;
+    return ST_OK;
+}
+
+void detect_model_close(struct detect_model *model)
+{
+    if (!model)
+        return;
+    nn_weights_close(model->weights);
+    mem_free(model);
+}
+
+const char *detect_model_version(const struct detect_model *model)
+{
+    return model->convention.version;
+}
+
+const char *detect_model_hash(const struct detect_model *model)
+{
+    return model->hash;
+}
+
+double detect_model_threshold(const struct detect_model *model)
+{
+    return model->threshold;
+}
+
+/* Session --------------------------------------------------------------------------------- */
+
+static enum status open_memory(struct detect_session *session, struct err *err)
+{
+    const struct detect_model *model = session->model;
+    size_t side = (size_t)model->convention.crop_side;
+    size_t wide = side + (size_t)2 * DETECT_FRONTEND_MARGIN;
+    struct nn_tensor map = nn_inference_output(session->network);
+    size_t scratch = detect_frontend_scratch_floats((int)side);
+    /* A photo, a turned copy of it, and spare; pages that are never used are never touched. */
+    size_t capacity = (size_t)model->limits.pixels_max * 8 + ARENA_SPARE_BYTES;
+
+    session->window = mem_alloc(wide * wide, 3);
+    session->scratch = mem_alloc(scratch, sizeof(float));
+    session->maps = mem_alloc((size_t)map.h * (size_t)map.w * DETECT_CROPS_MAX, sizeof(float));
+    return arena_open(&session->arena, capacity, err);
+}
+
+enum status detect_session_open(struct detect_session **out, const struct detect_model *model,
+                                struct err *err)
+{
+    const struct nn_inference_options options = {.batch = 1, .precision = NN_FP32};
+    struct detect_session *session = mem_alloc(1, sizeof *session);
+
+    session->model = model;
+    enum status st = nn_inference_open(&session->network, model->weights->graph,
+                                       model->weights->values, &options, err);
+    if (st == ST_OK)
+        st = open_memory(session, err);
+    if (st != ST_OK) {
+        detect_session_close(session);
+        return st;
+    }
+    *out = session;
+    return ST_OK;
+}
+
+void detect_session_close(struct detect_session *session)
+{
+    if (!session)
+        return;
+    nn_inference_close(session->network);
+    arena_close(session->arena);
+    mem_free(session->window);
+    mem_free(session->scratch);
+    mem_free(session->maps);
+    mem_free(session);
+}
+
+/* One photo ------------------------------------------------------------------------------- */
+
+/* Runs the network on one crop: its patch logits into `map`, their mean returned. */
+static float run_crop(struct detect_session *session, const struct image *photo,
+                      struct detect_place place, float *map)
+{
+    const struct detect_convention *convention = &session->model->convention;
+    struct nn_tensor in = nn_inference_input(session->network);
+    struct nn_tensor out = nn_inference_output(session->network);
+    int patches = out.h * out.w;
+    float sum = 0;
+
+    detect_crops_window(session->window, photo, place, (uint32_t)convention->crop_side,
+                        DETECT_FRONTEND_MARGIN);
+    detect_frontend_apply(in.at, session->window, convention->crop_side, session->scratch);
+    nn_inference_run(session->network);
+    for (int i = 0; i < patches; i++) {
+        float logit = out.at[i * out.c]; /* channel 0: AI-generated */
+        map[i] = convention->scale * logit + convention->bias;
+        sum += map[i];
+    }
+    return sum / (float)patches;
+}
+
+static double probability_of(double logit)
+{
+    return 1.0 / (1.0 + exp(-logit));
+}
+
+/* Crops and network over a decoded photo; fills everything but the decode time and header. */
+static enum status judge(struct detect_result *result, struct detect_session *session,
+                         const struct image *photo, struct err *err)
+{
+    const struct detect_convention *convention = &session->model->convention;
+    struct detect_place places[DETECT_CROPS_MAX];
+    struct nn_tensor out = nn_inference_output(session->network);
+    size_t patches = (size_t)out.h * (size_t)out.w;
+    int64_t started = clock_monotonic_us(&clock_system);
+    float texture = 0;
+    double sum = 0;
+    enum status st =
+        detect_crops_choose(places, (size_t)convention->crop_count, &result->crop_count, &texture,
+                            photo, (uint32_t)convention->crop_side, session->arena, err);
+
+    if (st != ST_OK)
+        return st;
+    result->quality = detect_quality_flags(photo, texture);
+    int64_t chosen = clock_monotonic_us(&clock_system);
+    for (size_t i = 0; i < result->crop_count; i++) {
+        float *map = session->maps + i * patches;
+        float logit = run_crop(session, photo, places[i], map);
+        result->crops[i] = (struct detect_crop){.x = places[i].x,
+                                                .y = places[i].y,
+                                                .side_px = (uint32_t)convention->crop_side,
+                                                .logit = logit,
+                                                .map_side = (uint32_t)out.w,
+                                                .patch_logits = map};
+        sum += (double)logit;
+    }
+    result->probability = probability_of(sum / (double)result->crop_count);
+    result->crops_ms = (double)(chosen - started) / 1e3;
+    result->network_ms = (double)(clock_monotonic_us(&clock_system) - chosen) / 1e3;
+    return ST_OK;
+}
+
+enum status detect_photo(struct detect_result *out, struct detect_session *session,
+                         struct bytes photo, struct err *err)
+{
+    const struct detect_model *model = session->model;
+    struct detect_result result = {.threshold = model->threshold};
+    struct image_info info;
+    struct image pixels;
+    int64_t started = clock_monotonic_us(&clock_system);
+    enum status st = image_decode(&pixels, &info, photo, &model->limits, session->arena, err);
+
+    if (st == ST_OK) {
+        result.decode_ms = (double)(clock_monotonic_us(&clock_system) - started) / 1e3;
+        st = judge(&result, session, &pixels, err);
+    }
+    arena_reset(session->arena);
+    arena_trim(session->arena, ARENA_KEEP_BYTES);
+    if (st != ST_OK)
+        return st;
+    result.verdict = result.probability >= result.threshold ? DETECT_AI_GENERATED : DETECT_REAL;
+    result.confidence = detect_confidence(result.probability, result.threshold);
+    result.width = pixels.width;
+    result.height = pixels.height;
+    result.format = image_format_name(info.format);
+    *out = result;
+    return ST_OK;
+}

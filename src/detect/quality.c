@@ -1,0 +1,82 @@
+#include "detect/quality.h"
+
+#include <stdlib.h>
+
+#define SIDE_MIN_PX   128u
+#define SHARPNESS_MIN 0.528f /* 99 % of strong upscales are below, 1 % of native photos */
+#define BLOCKING_MAX  1.8f
+#define TEXTURE_MIN   0.75f /* mean step of the best crop, 8-bit values, two directions */
+#define ROW_STRIDE    4u
+
+static const struct {
+    const char *name;
+    const char *help;
+} flags[DETECT_QUALITY_FLAG_COUNT] = {
+    {"too_small", "The shorter side is below 128 pixels: too few traces to judge."},
+    {"upscaled", "The photo was enlarged: fine traces are interpolated, not recorded."},
+    {"over_compressed", "Heavy compression has replaced fine traces by blocks."},
+    {"flat", "No part has enough texture to judge."},
+};
+
+const char *detect_quality_name(unsigned i)
+{
+    REQUIRE(i < DETECT_QUALITY_FLAG_COUNT);
+    return flags[i].name;
+}
+
+const char *detect_quality_help(unsigned i)
+{
+    REQUIRE(i < DETECT_QUALITY_FLAG_COUNT);
+    return flags[i].help;
+}
+
+/* Sums over some rows; 64 bits hold any photo. */
+struct sums {
+    uint64_t step1, step2, border;
+    uint64_t count, border_count;
+};
+
+static void add_row(struct sums *sums, const uint8_t *green, uint32_t width)
+{
+    for (uint32_t x = 0; x + 2 < width; x++) {
+        uint32_t step1 = (uint32_t)abs((int)green[3 * x] - (int)green[3 * x + 3]);
+        uint32_t step2 = (uint32_t)abs((int)green[3 * x] - (int)green[3 * x + 6]);
+        bool border = (x & 7) == 7;
+        sums->step1 += step1;
+        sums->step2 += step2;
+        sums->border += border ? step1 : 0;
+        sums->border_count += border;
+        sums->count++;
+    }
+}
+
+struct detect_pixel_statistics detect_quality_measure(const struct image *photo)
+{
+    struct sums sums = {0};
+
+    for (uint32_t y = 0; y < photo->height; y += ROW_STRIDE)
+        add_row(&sums, photo->rgb + (size_t)3 * photo->width * y + 1, photo->width);
+    struct detect_pixel_statistics out = {.blocking = 1.0f, .sharpness = 1.0f};
+    if (sums.step1 && sums.border_count)
+        out.blocking = (float)((double)sums.border / (double)sums.border_count /
+                               ((double)sums.step1 / (double)sums.count));
+    if (sums.step2)
+        out.sharpness = (float)((double)sums.step1 / (double)sums.step2);
+    return out;
+}
+
+unsigned detect_quality_flags(const struct image *photo, float texture)
+{
+    struct detect_pixel_statistics measured = detect_quality_measure(photo);
+    unsigned set = 0;
+
+    if (MIN_OF(photo->width, photo->height) < SIDE_MIN_PX)
+        set |= DETECT_QUALITY_TOO_SMALL;
+    if (measured.sharpness < SHARPNESS_MIN)
+        set |= DETECT_QUALITY_UPSCALED;
+    if (measured.blocking > BLOCKING_MAX)
+        set |= DETECT_QUALITY_OVER_COMPRESSED;
+    if (texture < TEXTURE_MIN)
+        set |= DETECT_QUALITY_FLAT;
+    return set;
+}
