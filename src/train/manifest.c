@@ -46,6 +46,7 @@ struct reader {
     struct names sources, families, roles, generations, files;
     struct train_manifest_row *rows;
     size_t row_count;
+    size_t repeated_count;
     uint32_t line; /* the current one, from 1 */
 };
 
@@ -234,7 +235,20 @@ static enum status read_name(uint32_t *index, struct reader *reader, struct name
     return names_intern(index, &added, names, text, reader->arena, err);
 }
 
-static enum status read_file(struct train_manifest_row *row, struct reader *reader,
+/* The same photo again is dropped; with another label or role it would spoil a measurement. */
+static enum status check_repeat(const struct train_manifest_row *first,
+                                const struct train_manifest_row *again, struct err *err)
+{
+    if (first->label != again->label)
+        return err_set(err, ST_INVALID, "column 'label': the same file is '%s' in line %u",
+                       train_label_name(first->label), first->line);
+    if (first->role != again->role) /* interned: one pointer for one name */
+        return err_set(err, ST_INVALID, "column 'role': the same file is '%.64s' in line %u",
+                       first->role, first->line);
+    return ST_OK;
+}
+
+static enum status read_file(struct train_manifest_row *row, bool *repeated, struct reader *reader,
                              const struct str *fields, struct err *err)
 {
     struct str text = field(reader, fields, COLUMN_FILE);
@@ -246,9 +260,9 @@ static enum status read_file(struct train_manifest_row *row, struct reader *read
     enum status st = names_intern(&index, &added, &reader->files, text, reader->arena, err);
     if (st != ST_OK)
         return st;
+    *repeated = !added;
     if (!added)
-        return err_set(err, ST_INVALID, "column 'file': the same file as in line %u",
-                       reader->rows[index].line);
+        return check_repeat(&reader->rows[index], row, err);
     row->file = reader->files.at[index];
     row->path = text.at[0] == '/' ? row->file : copy_text(reader->arena, reader->folder, text);
     return row->path ? ST_OK : err_set(err, ST_NOMEM, "no room for a path");
@@ -292,6 +306,7 @@ static enum status read_row(struct reader *reader, struct str line, struct err *
 {
     struct str fields[TRAIN_MANIFEST_COLUMNS_MAX];
     size_t count = 0;
+    bool repeated = false;
     struct train_manifest_row row = {.line = reader->line};
     enum status st = check_line(line, err);
 
@@ -308,8 +323,12 @@ static enum status read_row(struct reader *reader, struct str line, struct err *
     if (st == ST_OK)
         st = read_sides(&row, reader, fields, err);
     if (st == ST_OK)
-        st = read_file(&row, reader, fields, err);
-    if (st == ST_OK)
+        st = read_file(&row, &repeated, reader, fields, err);
+    if (st != ST_OK)
+        return st;
+    if (repeated)
+        reader->repeated_count++;
+    else
         reader->rows[reader->row_count++] = row;
     return st;
 }
@@ -417,6 +436,7 @@ enum status train_manifest_parse(struct train_manifest **out, struct bytes text,
         .family_count = reader->families.count,
         .role_names = reader->roles.at,
         .role_count = reader->roles.count,
+        .repeated_count = reader->repeated_count,
     };
     (void)hash_sha256_hex(owner->manifest.sha256, text);
     owner->arena = reader->arena;

@@ -41,13 +41,14 @@ struct train_manifest {
     size_t family_count;
     const char *const *role_names;
     size_t role_count;
+    size_t repeated_count;      /* rows dropped because they list a file again */
     char sha256[HASH_HEX_SIZE]; /* of the manifest file: the data hash of a run */
 };
 
 /* Columns by name, in any order: file, label (real or ai), family, source, role are required;
  * generation, width, height, original_width, original_height are used when present ("-" or
- * nothing: not stated); others are ignored.  A file listed twice is refused: it could stand on
- * both sides of a split.
+ * nothing: not stated); others are ignored.  A file listed again is kept once; with another label
+ * or role it is refused, since it would stand on both sides of a split.
  * Errors: ST_NOT_FOUND, ST_INVALID (names line and column), ST_LIMIT, ST_NOMEM. */
 enum status train_manifest_open(struct train_manifest **out, const char *path,
                                 struct err *err) MUST_USE;

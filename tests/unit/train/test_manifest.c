@@ -131,8 +131,23 @@ static void test_refuses_bad_rows_by_line_and_column(void **state)
     refuse(HEADER "a\tai\t\ty\tdev\n", ST_INVALID, "column 'family' is empty");
     refuse(HEADER "a\tai\tx\t\tdev\n", ST_INVALID, "column 'source' is empty");
     refuse(HEADER "a\tai\tx\ty\t\n", ST_INVALID, "column 'role' is empty");
-    refuse(HEADER "a\tai\tx\ty\tdev\nb\tai\tx\ty\tdev\na\treal\tx\ty\ttrain\n", ST_INVALID,
-           "line 4: column 'file': the same file as in line 2");
+}
+
+static void test_keeps_a_repeated_file_once(void **state)
+{
+    (void)state;
+    struct train_manifest *m = parse(HEADER "a\tai\tx\ty\tdev\nb\tai\tx\ty\tdev\n"
+                                            "a\tai\tx\tz\tdev\nc\treal\tx\ty\ttrain\n");
+
+    assert_int_equal(m->count, 3);
+    assert_int_equal(m->repeated_count, 1);
+    assert_string_equal(m->rows[2].file, "c");
+    assert_int_equal(m->rows[2].line, 5);
+    train_manifest_close(m);
+    refuse(HEADER "a\tai\tx\ty\tdev\nb\tai\tx\ty\tdev\na\treal\tx\ty\tdev\n", ST_INVALID,
+           "line 4: column 'label': the same file is 'ai' in line 2");
+    refuse(HEADER "a\tai\tx\ty\tdev\na\tai\tx\ty\ttrain\n", ST_INVALID,
+           "line 3: column 'role': the same file is 'dev' in line 2");
 }
 
 static void test_refuses_bad_sides(void **state)
@@ -276,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_hash_is_of_the_text),
         cmocka_unit_test(test_refuses_a_bad_header),
         cmocka_unit_test(test_refuses_bad_rows_by_line_and_column),
+        cmocka_unit_test(test_keeps_a_repeated_file_once),
         cmocka_unit_test(test_refuses_bad_sides),
         cmocka_unit_test(test_refuses_zero_bytes),
         cmocka_unit_test(test_limits_the_line),
