@@ -85,6 +85,15 @@ void json_append_str(struct json *array, const char *text)
     json_append(array, ours(new_text(text)));
 }
 
+struct json *json_take(struct json *object, const char *key)
+{
+    json_t *value = json_incref(json_object_get(theirs(object), key));
+
+    if (value)
+        (void)json_object_del(theirs(object), key);
+    return (struct json *)value;
+}
+
 static int add_chunk(const char *at, size_t len, void *payload)
 {
     buf_add(payload, at, len);

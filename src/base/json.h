@@ -21,6 +21,9 @@ void json_append(struct json *array, struct json *value);                /* take
 void json_append_number(struct json *array, double number);
 void json_append_str(struct json *array, const char *text);
 
+/* Takes a member out of an object: it is the caller's again.  NULL when there is none. */
+struct json *json_take(struct json *object, const char *key);
+
 /* One line when indent is 0.  Numbers are written with up to 10 significant digits. */
 void json_write(struct buf *out, const struct json *value, unsigned indent);
 

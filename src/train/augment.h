@@ -1,0 +1,14 @@
+/* train/augment.h - one training example: a crop window of a photo after the same random resizing,
+ * compression, noise, blur, colour and turning for every photo, whatever its label.
+ * The network must never learn how a class happened to be stored.  Thread-safe: state is passed. */
+#pragma once
+
+#include "base/rng.h"
+#include "image/image.h"
+#include "train/config.h"
+
+/* Packed RGB of side + 2 * DETECT_FRONTEND_MARGIN pixels a side, in the arena.  All randomness
+ * comes from `rng`.  ST_NOMEM: arena full. */
+enum status train_augment(struct image *out, const struct image *photo,
+                          const struct train_augment_config *config, uint32_t side, struct rng *rng,
+                          struct arena *arena, struct err *err) MUST_USE;

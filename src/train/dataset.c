@@ -1,0 +1,447 @@
+#include "train/dataset.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/fs.h"
+#include "base/mem.h"
+
+#define LOADERS_MAX    64u
+#define LOADER_ARENA   ((size_t)1 << 30) /* virtual; only what a photo needs is touched */
+#define FILE_BYTES_MAX (64u << 20)
+
+/* Things with a weight, drawn by binary search in the running sum. */
+struct weighted {
+    double *sums;
+    size_t count;
+};
+
+/* The photos of one source (real) or of one source and generator (AI). */
+struct group {
+    enum train_label label;
+    uint32_t source, family;
+    uint32_t *rows;
+    size_t count;
+    bool old; /* generator of an earlier generation */
+};
+
+struct train_dataset {
+    struct train_config config;
+    struct train_manifest *manifest;
+    struct image *cache; /* one a row; .rgb NULL when not cached */
+    int *family_class;   /* one a manifest family */
+    bool *held_out;      /* one a source */
+    uint32_t *validation;
+    size_t validation_count;
+    size_t training_count;
+    struct group *groups;
+    size_t group_count;
+    uint32_t *families; /* AI generators that have groups */
+    size_t family_count;
+    struct weighted family_draw; /* over families */
+    struct weighted *group_draw; /* over groups: [0] real, [1 + i] of families[i] */
+    uint32_t **draw_groups;      /* the groups that a group_draw indexes */
+};
+
+/* Weighted drawing -------------------------------------------------------------------------- */
+
+static void weighted_add(struct weighted *weighted, double weight)
+{
+    double *sums = mem_try_resize(weighted->sums, weighted->count + 1, sizeof *sums);
+
+    REQUIRE(sums != NULL);
+    weighted->sums = sums;
+    sums[weighted->count] = weight + (weighted->count ? sums[weighted->count - 1] : 0);
+    weighted->count++;
+}
+
+static size_t weighted_draw(const struct weighted *weighted, struct rng *rng)
+{
+    double at = rng_unit(rng) * weighted->sums[weighted->count - 1];
+    size_t low = 0;
+    size_t high = weighted->count - 1;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (at < weighted->sums[middle])
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* Split ------------------------------------------------------------------------------------- */
+
+static bool in_role(const struct train_dataset *dataset, const struct train_manifest_row *row)
+{
+    return strcmp(row->role, dataset->config.role) == 0;
+}
+
+static size_t count_rows(const struct train_dataset *dataset, uint32_t source, int label)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < dataset->manifest->count; i++) {
+        const struct train_manifest_row *row = &dataset->manifest->rows[i];
+        count += in_role(dataset, row) && (source == UINT32_MAX || row->source == source) &&
+                 (int)row->label == label;
+    }
+    return count;
+}
+
+/* Visits sources in a shuffled order and holds one out whenever that class still lacks validation
+ * photos and the source would not overshoot by much. */
+static void hold_out_sources(struct train_dataset *dataset)
+{
+    const struct train_manifest *manifest = dataset->manifest;
+    struct rng rng = rng_derive((uint64_t)dataset->config.seed, 0x5b117);
+    uint32_t *order = mem_alloc(manifest->source_count, sizeof *order);
+
+    for (uint32_t i = 0; i < manifest->source_count; i++) {
+        uint32_t j = rng_below(&rng, i + 1);
+        order[i] = order[j];
+        order[j] = i;
+    }
+    for (int label = 0; label < TRAIN_LABEL_COUNT; label++) {
+        double wanted =
+            dataset->config.validation_share * (double)count_rows(dataset, UINT32_MAX, label);
+        double held = 0;
+        for (size_t i = 0; i < manifest->source_count; i++) {
+            double size = (double)count_rows(dataset, order[i], label);
+            if (size < 1 || held + size > 1.1 * wanted)
+                continue;
+            dataset->held_out[order[i]] = true;
+            held += size;
+        }
+    }
+    mem_free(order);
+}
+
+/* Groups ------------------------------------------------------------------------------------ */
+
+static struct group *find_group(struct train_dataset *dataset, const struct train_manifest_row *row)
+{
+    uint32_t family = row->label == TRAIN_LABEL_AI ? row->family : UINT32_MAX;
+
+    for (size_t i = 0; i < dataset->group_count; i++) {
+        struct group *group = &dataset->groups[i];
+        if (group->source == row->source && group->label == row->label && group->family == family)
+            return group;
+    }
+    struct group *grown =
+        mem_try_resize(dataset->groups, dataset->group_count + 1, sizeof *dataset->groups);
+    REQUIRE(grown != NULL);
+    dataset->groups = grown;
+    struct group *group = &dataset->groups[dataset->group_count++];
+    *group = (struct group){.label = row->label,
+                            .source = row->source,
+                            .family = family,
+                            .old = strcmp(row->generation, "old") == 0 ||
+                                   strcmp(row->generation, "gan") == 0};
+    return group;
+}
+
+static uint32_t *append(uint32_t *list, size_t *count, uint32_t value)
+{
+    uint32_t *grown = mem_try_resize(list, *count + 1, sizeof *list);
+
+    REQUIRE(grown != NULL);
+    grown[(*count)++] = value;
+    return grown;
+}
+
+static void group_rows(struct train_dataset *dataset)
+{
+    for (uint32_t i = 0; i < dataset->manifest->count; i++) {
+        const struct train_manifest_row *row = &dataset->manifest->rows[i];
+        if (!in_role(dataset, row))
+            continue;
+        if (dataset->held_out[row->source]) {
+            dataset->validation = append(dataset->validation, &dataset->validation_count, i);
+            continue;
+        }
+        struct group *group = find_group(dataset, row);
+        group->rows = append(group->rows, &group->count, i);
+        dataset->training_count++;
+    }
+}
+
+/* Generators by falling number of photos get classes 0, 1, ...; the last class is the rest. */
+static void class_families(struct train_dataset *dataset)
+{
+    size_t count = dataset->manifest->family_count;
+    size_t *photos = mem_alloc(count, sizeof *photos);
+
+    for (size_t i = 0; i < dataset->group_count; i++)
+        if (dataset->groups[i].label == TRAIN_LABEL_AI)
+            photos[dataset->groups[i].family] += dataset->groups[i].count;
+    for (size_t i = 0; i < count; i++)
+        dataset->family_class[i] = TRAIN_FAMILIES - 1;
+    for (int class = 0; class < TRAIN_FAMILIES - 1; class ++) {
+        size_t best = 0;
+        for (size_t i = 1; i < count; i++)
+            if (photos[i] > photos[best])
+                best = i;
+        if (!photos[best])
+            break;
+        dataset->family_class[best] = class;
+        photos[best] = 0;
+    }
+    mem_free(photos);
+}
+
+static void weigh_groups(struct train_dataset *dataset, struct weighted *draw, uint32_t **indices,
+                         enum train_label label, uint32_t family)
+{
+    size_t used = 0;
+
+    for (uint32_t i = 0; i < dataset->group_count; i++) {
+        const struct group *group = &dataset->groups[i];
+        if (group->label != label || group->family != family)
+            continue;
+        weighted_add(draw, pow((double)group->count, dataset->config.source_power));
+        *indices = append(*indices, &used, i);
+    }
+}
+
+static void weigh_families(struct train_dataset *dataset)
+{
+    for (uint32_t family = 0; family < dataset->manifest->family_count; family++) {
+        double photos = 0;
+        bool old = false;
+        for (size_t i = 0; i < dataset->group_count; i++) {
+            if (dataset->groups[i].family != family)
+                continue;
+            photos += (double)dataset->groups[i].count;
+            old = dataset->groups[i].old;
+        }
+        if (photos < 1)
+            continue;
+        dataset->families = append(dataset->families, &dataset->family_count, family);
+        weighted_add(&dataset->family_draw, pow(photos, dataset->config.family_power) *
+                                                (old ? dataset->config.old_weight : 1.0));
+    }
+    dataset->group_draw = mem_alloc(dataset->family_count + 1, sizeof *dataset->group_draw);
+    dataset->draw_groups = mem_alloc(dataset->family_count + 1, sizeof *dataset->draw_groups);
+    weigh_groups(dataset, &dataset->group_draw[0], &dataset->draw_groups[0], TRAIN_LABEL_REAL,
+                 UINT32_MAX);
+    for (size_t i = 0; i < dataset->family_count; i++)
+        weigh_groups(dataset, &dataset->group_draw[1 + i], &dataset->draw_groups[1 + i],
+                     TRAIN_LABEL_AI, dataset->families[i]);
+}
+
+/* Decoding ---------------------------------------------------------------------------------- */
+
+static enum status decode_row(struct image *out, const struct train_manifest_row *row,
+                              struct arena *arena, struct err *err)
+{
+    struct image_limits limits = image_limits_default;
+    struct bytes file;
+    enum status st = fs_map(&file, row->path, FILE_BYTES_MAX, err);
+
+    if (st != ST_OK)
+        return st;
+    limits.bytes_max = FILE_BYTES_MAX;
+    st = image_decode(out, NULL, file, &limits, arena, err);
+    fs_unmap(file);
+    return st == ST_OK || !err ? st : err_prefix(err, "%s", row->file);
+}
+
+/* What the decoding threads share. */
+struct loading {
+    struct train_dataset *dataset;
+    void (*progress)(void *payload, size_t done, size_t total);
+    void *payload;
+    _Atomic size_t next, bytes;
+    _Atomic bool failed;
+    pthread_mutex_t lock; /* progress and err */
+    struct err err;
+};
+
+static enum status load_row(struct loading *loading, size_t i, struct arena *arena, struct err *err)
+{
+    struct train_dataset *dataset = loading->dataset;
+    size_t budget = (size_t)dataset->config.cache_mb << 20;
+    struct image image;
+    enum status st = decode_row(&image, &dataset->manifest->rows[i], arena, err);
+
+    if (st != ST_OK)
+        return st;
+    size_t bytes = (size_t)3 * image.width * image.height;
+    if (atomic_fetch_add(&loading->bytes, bytes) + bytes <= budget) {
+        dataset->cache[i] = image;
+        dataset->cache[i].rgb = mem_alloc(bytes, 1);
+        memcpy(dataset->cache[i].rgb, image.rgb, bytes);
+    }
+    return ST_OK;
+}
+
+static void *load_rows(void *payload)
+{
+    struct loading *loading = payload;
+    size_t total = loading->dataset->manifest->count;
+    struct arena *arena = NULL;
+    struct err err = {0};
+    enum status st = arena_open(&arena, LOADER_ARENA, &err);
+
+    for (size_t i = atomic_fetch_add(&loading->next, 1); i < total && st == ST_OK;
+         i = atomic_fetch_add(&loading->next, 1)) {
+        if (!in_role(loading->dataset, &loading->dataset->manifest->rows[i]))
+            continue;
+        st = load_row(loading, i, arena, &err);
+        arena_reset(arena);
+        if (loading->progress && i % 64 == 0) {
+            pthread_mutex_lock(&loading->lock);
+            loading->progress(loading->payload, i, total);
+            pthread_mutex_unlock(&loading->lock);
+        }
+    }
+    if (st != ST_OK) {
+        pthread_mutex_lock(&loading->lock);
+        loading->err = err;
+        pthread_mutex_unlock(&loading->lock);
+        atomic_store(&loading->failed, true);
+        atomic_store(&loading->next, total); /* the others stop, too */
+    }
+    arena_close(arena);
+    return NULL;
+}
+
+/* Every photo is decoded once, so that a damaged one is found now and not hours later. */
+static enum status load(struct train_dataset *dataset,
+                        void (*progress)(void *payload, size_t done, size_t total), void *payload,
+                        struct err *err)
+{
+    struct loading loading = {.dataset = dataset, .progress = progress, .payload = payload};
+    unsigned count = MIN_OF(cpu_count(), LOADERS_MAX);
+    pthread_t threads[LOADERS_MAX];
+
+    pthread_mutex_init(&loading.lock, NULL);
+    for (unsigned i = 0; i < count; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, load_rows, &loading) == 0);
+    for (unsigned i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    pthread_mutex_destroy(&loading.lock);
+    if (atomic_load(&loading.failed))
+        return err_set(err, loading.err.code, "%s", loading.err.msg);
+    return ST_OK;
+}
+
+/* Life -------------------------------------------------------------------------------------- */
+
+enum status train_dataset_open(struct train_dataset **out, const struct train_config *config,
+                               void (*progress)(void *payload, size_t done, size_t total),
+                               void *payload, struct err *err)
+{
+    struct train_dataset *dataset = mem_alloc(1, sizeof *dataset);
+
+    dataset->config = *config;
+    enum status st = train_manifest_open(&dataset->manifest, config->manifest, err);
+    if (st != ST_OK)
+        goto out;
+    dataset->cache = mem_alloc(dataset->manifest->count, sizeof *dataset->cache);
+    dataset->family_class =
+        mem_alloc(dataset->manifest->family_count, sizeof *dataset->family_class);
+    dataset->held_out = mem_alloc(dataset->manifest->source_count, sizeof *dataset->held_out);
+    hold_out_sources(dataset);
+    group_rows(dataset);
+    class_families(dataset);
+    weigh_families(dataset);
+    if (!dataset->family_count || !dataset->group_draw[0].count) {
+        st = err_set(err, ST_INVALID, "role '%s' of %s needs photos of both classes", config->role,
+                     config->manifest);
+        goto out;
+    }
+    st = load(dataset, progress, payload, err);
+    if (st == ST_OK) {
+        *out = dataset;
+        dataset = NULL; /* handed over */
+    }
+out:
+    train_dataset_close(dataset);
+    return st;
+}
+
+void train_dataset_close(struct train_dataset *dataset)
+{
+    if (!dataset)
+        return;
+    for (size_t i = 0; dataset->cache && i < dataset->manifest->count; i++)
+        mem_free(dataset->cache[i].rgb);
+    for (size_t i = 0; i < dataset->group_count; i++)
+        mem_free(dataset->groups[i].rows);
+    for (size_t i = 0; dataset->group_draw && i <= dataset->family_count; i++) {
+        mem_free(dataset->group_draw[i].sums);
+        mem_free(dataset->draw_groups[i]);
+    }
+    mem_free(dataset->family_draw.sums);
+    mem_free(dataset->group_draw);
+    mem_free(dataset->draw_groups);
+    mem_free(dataset->families);
+    mem_free(dataset->groups);
+    mem_free(dataset->validation);
+    mem_free(dataset->held_out);
+    mem_free(dataset->family_class);
+    mem_free(dataset->cache);
+    train_manifest_close(dataset->manifest);
+    mem_free(dataset);
+}
+
+static struct train_sample sample_of(const struct train_dataset *dataset, uint32_t index)
+{
+    const struct train_manifest_row *row = &dataset->manifest->rows[index];
+
+    return (struct train_sample){
+        .row = row,
+        .label = row->label,
+        .family = row->label == TRAIN_LABEL_AI ? dataset->family_class[row->family] : -1};
+}
+
+struct train_sample train_dataset_draw(const struct train_dataset *dataset, struct rng *rng)
+{
+    size_t which = 0; /* group_draw[0]: real */
+
+    if (rng_chance(rng, 0.5))
+        which = 1 + weighted_draw(&dataset->family_draw, rng);
+    size_t drawn = weighted_draw(&dataset->group_draw[which], rng);
+    const struct group *group = &dataset->groups[dataset->draw_groups[which][drawn]];
+    return sample_of(dataset, group->rows[rng_below(rng, (uint32_t)group->count)]);
+}
+
+size_t train_dataset_validation_count(const struct train_dataset *dataset)
+{
+    return dataset->validation_count;
+}
+
+struct train_sample train_dataset_validation(const struct train_dataset *dataset, size_t i)
+{
+    return sample_of(dataset, dataset->validation[i]);
+}
+
+size_t train_dataset_training_count(const struct train_dataset *dataset)
+{
+    return dataset->training_count;
+}
+
+enum status train_dataset_pixels(struct image *out, const struct train_dataset *dataset,
+                                 const struct train_manifest_row *row, struct arena *arena,
+                                 struct err *err)
+{
+    const struct image *cached = &dataset->cache[row - dataset->manifest->rows];
+
+    if (cached->rgb) {
+        *out = *cached;
+        return ST_OK;
+    }
+    return decode_row(out, row, arena, err);
+}
+
+const struct train_manifest *train_dataset_manifest(const struct train_dataset *dataset)
+{
+    return dataset->manifest;
+}

@@ -1,0 +1,502 @@
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cpu.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "detect/convention.h"
+#include "detect/frontend.h"
+#include "train/calibration.h"
+#include "train/checkpoint.h"
+#include "train/validation.h"
+#include "train/worker.h"
+
+#define RUN_JSON_MAX        (16u << 20)
+#define CALIBRATION_PENALTY 1e-3
+#define PROGRESS_EVERY_US   500000
+
+/* One line of the learning curve. */
+struct epoch_record {
+    int64_t epoch;
+    double loss, family_loss, accuracy; /* on training crops */
+    double validation_auc;
+    double seconds;
+};
+
+struct trainer {
+    const struct train_config *config;
+    const struct train_run_options *options;
+    struct train_dataset *dataset;
+    struct nn_graph *graph;
+    struct nn_optimizer optimizer;
+    struct train_team team;
+    float *values;
+    double *logits; /* of the validation photos */
+    struct json *curve;
+    struct train_progress progress;
+    char identity[HASH_HEX_SIZE];
+    bool terminal; /* standard error is one */
+    int64_t epoch_started_us, shown_us;
+};
+
+static void join_path(char out[2 * TRAIN_PATH_SIZE], const struct trainer *trainer,
+                      const char *name)
+{
+    (void)snprintf(out, 2 * TRAIN_PATH_SIZE, "%s/%s", trainer->config->output, name);
+}
+
+/* Progress ---------------------------------------------------------------------------------- */
+
+static void show_loading(void *payload, size_t done, size_t total)
+{
+    struct trainer *trainer = payload;
+
+    if (trainer->terminal)
+        (void)fprintf(stderr, "\rreading photos %3zu %%", 100 * done / MAX_OF(total, 1u));
+}
+
+static void show_step(void *payload, int64_t step, const struct train_totals *totals)
+{
+    struct trainer *trainer = payload;
+    const struct train_team *team = &trainer->team;
+    int64_t now = clock_monotonic_us(trainer->options->clock);
+    static const char bar[] = "##############################";
+
+    if (!trainer->terminal || now - trainer->shown_us < PROGRESS_EVERY_US)
+        return;
+    trainer->shown_us = now;
+    double seconds = (double)(now - trainer->epoch_started_us) / 1e6;
+    int64_t done = step + 1 - team->first_step;
+    double rate = (double)(done * trainer->config->batch * team->worker_count) / seconds;
+    double left = (double)(team->last_step - step - 1) * seconds / (double)done;
+    int filled = (int)(30 * done / (team->last_step - team->first_step));
+    (void)fprintf(stderr, "\repoch %lld/%lld [%-30.*s] loss %.3f  %.0f crops/s  %02d:%02d left ",
+                  (long long)trainer->progress.epoch + 1, (long long)trainer->config->epochs,
+                  filled, bar, totals->loss / (double)totals->crops, rate, (int)left / 60,
+                  (int)left % 60);
+}
+
+/* Opening ----------------------------------------------------------------------------------- */
+
+static enum status open_graph(struct trainer *trainer, struct err *err)
+{
+    struct bytes text;
+    enum status st = fs_read(&text, trainer->config->network, NN_TEXT_MAX - 1, err);
+
+    if (st != ST_OK)
+        return st;
+    st = nn_graph_open(&trainer->graph, (struct str){.at = (const char *)text.at, .len = text.len},
+                       err);
+    mem_free((void *)(uintptr_t)text.at);
+    if (st != ST_OK)
+        return st;
+    const struct nn_node *first = &trainer->graph->nodes[0];
+    const struct nn_node *last = &trainer->graph->nodes[trainer->graph->node_count - 1];
+    if (first->channels != DETECT_FRONTEND_CHANNELS ||
+        first->height != trainer->config->crop_side || last->channels < 1 + TRAIN_FAMILIES)
+        return err_set(err, ST_INVALID,
+                       "the network must read %d channels of %lldx%lld and end in at least %d",
+                       DETECT_FRONTEND_CHANNELS, (long long)trainer->config->crop_side,
+                       (long long)trainer->config->crop_side, 1 + TRAIN_FAMILIES);
+    return ST_OK;
+}
+
+/* A hash of network, data and every setting: a checkpoint fits this run or it is refused. */
+static void identify(struct trainer *trainer)
+{
+    struct buf text;
+
+    buf_init(&text, 1u << 20);
+    buf_add_str(&text, trainer->graph->text);
+    buf_add_str(&text, train_dataset_manifest(trainer->dataset)->sha256);
+    for (size_t i = 0; i < train_config_table.count; i++) {
+        char value[TRAIN_PATH_SIZE];
+        config_get_text(value, sizeof value, trainer->config, &train_config_table.fields[i]);
+        buf_printf(&text, "%s=%s\n", train_config_table.fields[i].name, value);
+    }
+    buf_printf(&text, "workers=%d\n", trainer->team.worker_count);
+    hash_sha256_hex(trainer->identity, buf_bytes(&text));
+    buf_fini(&text);
+}
+
+static enum status open_team(struct trainer *trainer, struct err *err)
+{
+    struct train_team *team = &trainer->team;
+    const struct train_config *config = trainer->config;
+    struct rng rng = rng_derive((uint64_t)config->seed, 0x1417);
+    struct nn_optimizer_options options = {.kind = strcmp(config->optimizer, "sgd") == 0 ? NN_SGD
+                                                                                         : NN_ADAMW,
+                                           .weight_decay = (float)config->weight_decay,
+                                           .momentum = (float)config->momentum,
+                                           .beta1 = 0.9f,
+                                           .beta2 = 0.999f,
+                                           .epsilon = 1e-8f,
+                                           .average_decay = (float)config->average_decay};
+
+    trainer->values = mem_alloc(trainer->graph->float_count, sizeof(float));
+    nn_graph_initialise(trainer->values, trainer->graph, &rng);
+    nn_optimizer_init(&trainer->optimizer, trainer->graph, &options, trainer->values);
+    *team = (struct train_team){
+        .config = config,
+        .dataset = trainer->dataset,
+        .graph = trainer->graph,
+        .optimizer = &trainer->optimizer,
+        .values = trainer->values,
+        .gradients = mem_alloc(trainer->graph->trained_count, sizeof(float)),
+        .worker_count = (int)MIN_OF(config->workers ? config->workers : (int64_t)cpu_count(),
+                                    (int64_t)TRAIN_WORKERS_MAX),
+        .on_step = show_step,
+        .payload = trainer,
+    };
+    int64_t step_crops = config->batch * team->worker_count;
+    team->total_steps = config->epochs * MAX_OF(config->epoch_crops / step_crops, 1);
+    (void)pthread_barrier_init(&team->barrier, NULL, (unsigned)team->worker_count);
+    team->workers = mem_alloc((size_t)team->worker_count, sizeof *team->workers);
+    for (int i = 0; i < team->worker_count; i++) {
+        enum status st = train_worker_open(&team->workers[i], team, i, err);
+        if (st != ST_OK)
+            return st;
+    }
+    return ST_OK;
+}
+
+static enum status open_trainer(struct trainer *trainer, struct err *err)
+{
+    char path[2 * TRAIN_PATH_SIZE];
+
+    trainer->terminal = isatty(STDERR_FILENO) == 1;
+    trainer->curve = json_new_array();
+    enum status st = open_graph(trainer, err);
+    if (st == ST_OK)
+        st = fs_make_folder(trainer->config->output, err);
+    if (st == ST_OK)
+        st = train_dataset_open(&trainer->dataset, trainer->config, show_loading, trainer, err);
+    if (st == ST_OK)
+        st = open_team(trainer, err);
+    if (st != ST_OK)
+        return st;
+    trainer->logits =
+        mem_alloc(train_dataset_validation_count(trainer->dataset), sizeof *trainer->logits);
+    identify(trainer);
+    join_path(path, trainer, "checkpoint.bin");
+    if (trainer->options->resume && fs_exists(path))
+        st = train_checkpoint_load(&trainer->progress, &trainer->optimizer, trainer->values, path,
+                                   trainer->identity, err);
+    return st;
+}
+
+static void close_trainer(struct trainer *trainer)
+{
+    struct train_team *team = &trainer->team;
+
+    for (int i = 0; team->workers && i < team->worker_count; i++)
+        train_worker_close(&team->workers[i]);
+    if (team->workers)
+        (void)pthread_barrier_destroy(&team->barrier);
+    mem_free(team->workers);
+    mem_free(team->gradients);
+    nn_optimizer_fini(&trainer->optimizer);
+    mem_free(trainer->values);
+    mem_free(trainer->logits);
+    train_dataset_close(trainer->dataset);
+    nn_graph_close(trainer->graph);
+    json_free(trainer->curve);
+}
+
+/* Models ------------------------------------------------------------------------------------ */
+
+/* The moving average of the weights, with everything a detector must know. */
+static enum status save_model(const struct trainer *trainer, const char *path, double scale,
+                              double bias, struct err *err)
+{
+    const struct detect_convention plain = {.crop_side = (int)trainer->config->crop_side,
+                                            .crop_count = (int)trainer->config->crop_count,
+                                            .scale = (float)scale,
+                                            .bias = (float)bias,
+                                            .threshold = 0.5};
+    struct detect_convention convention = plain;
+    struct nn_metadata metadata[DETECT_CONVENTION_KEYS + 3];
+    char text[DETECT_CONVENTION_KEYS][DETECT_CONVENTION_TEXT];
+    char numbers[64];
+    char revision[64];
+    char data[HASH_HEX_SIZE];
+    int count = DETECT_CONVENTION_KEYS;
+
+    (void)snprintf(convention.version, sizeof convention.version, "%.*s",
+                   (int)sizeof convention.version - 1, trainer->config->version);
+    detect_convention_write(metadata, text, &convention);
+    (void)snprintf(numbers, sizeof numbers, "epoch=%lld step=%lld seed=%lld",
+                   (long long)trainer->progress.epoch, (long long)trainer->progress.step,
+                   (long long)trainer->config->seed);
+    (void)snprintf(revision, sizeof revision, "%s", trainer->options->revision);
+    (void)snprintf(data, sizeof data, "%s", train_dataset_manifest(trainer->dataset)->sha256);
+    metadata[count++] = (struct nn_metadata){.key = "training_run", .value = numbers};
+    metadata[count++] = (struct nn_metadata){.key = "training_revision", .value = revision};
+    metadata[count++] = (struct nn_metadata){.key = "training_data_sha256", .value = data};
+    return nn_weights_save(path, trainer->graph, trainer->optimizer.average, metadata, count, err);
+}
+
+/* Record ------------------------------------------------------------------------------------ */
+
+static struct json *config_json(const struct train_config *config)
+{
+    struct json *object = json_new_object();
+
+    for (size_t i = 0; i < train_config_table.count; i++) {
+        char value[TRAIN_PATH_SIZE];
+        config_get_text(value, sizeof value, config, &train_config_table.fields[i]);
+        json_set_str(object, train_config_table.fields[i].name, value);
+    }
+    return object;
+}
+
+static void append_epoch(struct trainer *trainer, const struct epoch_record *record)
+{
+    struct json *line = json_new_object();
+
+    json_set_int(line, "epoch", record->epoch);
+    json_set_number(line, "loss", record->loss);
+    json_set_number(line, "family_loss", record->family_loss);
+    json_set_number(line, "accuracy", record->accuracy);
+    json_set_number(line, "validation_auc", record->validation_auc);
+    json_set_number(line, "seconds", record->seconds);
+    json_append(trainer->curve, line);
+}
+
+/* run.json; the curve is what this process has seen, so a resumed run's starts in the middle. */
+static enum status save_record(struct trainer *trainer, struct err *err)
+{
+    char path[2 * TRAIN_PATH_SIZE];
+    char started[CLOCK_TEXT_SIZE];
+    struct json *object = json_new_object();
+    struct buf text;
+
+    buf_init(&text, RUN_JSON_MAX);
+    json_set_str(object, "version", trainer->config->version);
+    json_set_str(object, "revision", trainer->options->revision);
+    json_set_str(object, "written",
+                 clock_format_utc(started, clock_utc_us(trainer->options->clock)));
+    json_set_int(object, "seed", trainer->config->seed);
+    json_set_int(object, "workers", trainer->team.worker_count);
+    json_set_str(object, "data_sha256", train_dataset_manifest(trainer->dataset)->sha256);
+    json_set_int(object, "training_photos",
+                 (int64_t)train_dataset_training_count(trainer->dataset));
+    json_set_int(object, "validation_photos",
+                 (int64_t)train_dataset_validation_count(trainer->dataset));
+    json_set_str(object, "network", trainer->graph->text);
+    json_set(object, "config", config_json(trainer->config));
+    json_set_int(object, "best_epoch", trainer->progress.best_epoch);
+    json_set_number(object, "best_validation_auc", trainer->progress.best_auc);
+    json_set(object, "curve", trainer->curve);
+    trainer->curve = NULL; /* lent to the object while it is written */
+    json_write(&text, object, 2);
+    enum status st = buf_check(&text, "run.json", err);
+    join_path(path, trainer, "run.json");
+    if (st == ST_OK)
+        st = fs_write(path, buf_bytes(&text), err);
+    trainer->curve = json_take(object, "curve");
+    json_free(object);
+    buf_fini(&text);
+    return st;
+}
+
+/* Epochs ------------------------------------------------------------------------------------ */
+
+static enum status run_steps(struct trainer *trainer, struct epoch_record *record, struct err *err)
+{
+    struct train_team *team = &trainer->team;
+    pthread_t threads[TRAIN_WORKERS_MAX];
+    struct train_totals sum = {0};
+    int64_t steps = team->total_steps / trainer->config->epochs;
+
+    team->first_step = trainer->progress.step;
+    team->last_step = team->first_step + steps;
+    trainer->epoch_started_us = clock_monotonic_us(trainer->options->clock);
+    for (int i = 0; i < team->worker_count; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, train_worker_epoch, &team->workers[i]) == 0);
+    for (int i = 0; i < team->worker_count; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < team->worker_count; i++) {
+        const struct train_worker *worker = &team->workers[i];
+        if (worker->status != ST_OK)
+            return err_set(err, worker->status, "training: %s", worker->err.msg);
+        sum.loss += worker->totals.loss;
+        sum.family_loss += worker->totals.family_loss;
+        sum.crops += worker->totals.crops;
+        sum.ai_crops += worker->totals.ai_crops;
+        sum.correct += worker->totals.correct;
+    }
+    record->loss = sum.loss / (double)sum.crops;
+    record->family_loss = sum.ai_crops ? sum.family_loss / (double)sum.ai_crops : 0;
+    record->accuracy = (double)sum.correct / (double)sum.crops;
+    record->seconds =
+        (double)(clock_monotonic_us(trainer->options->clock) - trainer->epoch_started_us) / 1e6;
+    trainer->progress.step = team->last_step;
+    trainer->progress.epoch++;
+    return isfinite(record->loss) ? ST_OK
+                                  : err_set(err, ST_INVALID,
+                                            "the loss is not finite: lower "
+                                            "optimizer.rate");
+}
+
+/* Scores the average of the weights; keeps it when it is the best so far. */
+static enum status validate(struct trainer *trainer, struct epoch_record *record, struct err *err)
+{
+    char last[2 * TRAIN_PATH_SIZE];
+    char best[2 * TRAIN_PATH_SIZE];
+
+    join_path(last, trainer, "last.safetensors");
+    join_path(best, trainer, "best.safetensors");
+    enum status st = save_model(trainer, last, 1, 0, err);
+    if (st == ST_OK)
+        st = train_validation_run(trainer->logits, trainer->dataset, last, TRAIN_TIER_SHOP,
+                                  (unsigned)trainer->team.worker_count, err);
+    if (st != ST_OK)
+        return st;
+    record->validation_auc = train_validation_auc(trainer->logits, trainer->dataset);
+    if (trainer->progress.best_epoch && record->validation_auc <= trainer->progress.best_auc)
+        return ST_OK;
+    trainer->progress.best_auc = record->validation_auc;
+    trainer->progress.best_epoch = trainer->progress.epoch;
+    return save_model(trainer, best, 1, 0, err);
+}
+
+static enum status run_epoch(struct trainer *trainer, struct err *err)
+{
+    struct epoch_record record = {0};
+    char path[2 * TRAIN_PATH_SIZE];
+    enum status st = run_steps(trainer, &record, err);
+
+    record.epoch = trainer->progress.epoch;
+    if (st == ST_OK)
+        st = validate(trainer, &record, err);
+    if (st != ST_OK)
+        return st;
+    if (trainer->terminal)
+        (void)fprintf(stderr, "\r\033[K");
+    log_info("train.epoch",
+             "epoch=%lld loss=%.4f family_loss=%.4f accuracy=%.4f validation_auc=%.4f best=%.4f "
+             "crops_per_s=%.0f",
+             (long long)record.epoch, record.loss, record.family_loss, record.accuracy,
+             record.validation_auc, trainer->progress.best_auc,
+             (double)(trainer->team.last_step - trainer->team.first_step) *
+                 (double)trainer->config->batch * trainer->team.worker_count / record.seconds);
+    append_epoch(trainer, &record);
+    join_path(path, trainer, "checkpoint.bin");
+    st = train_checkpoint_save(path, trainer->identity, &trainer->progress, &trainer->optimizer,
+                               trainer->values, err);
+    return st == ST_OK ? save_record(trainer, err) : st;
+}
+
+/* Calibration ------------------------------------------------------------------------------- */
+
+/* Each class weighs the same; within a class, sources by the square root of their size. */
+static double calibration_weight(const struct trainer *trainer, size_t i)
+{
+    size_t count = train_dataset_validation_count(trainer->dataset);
+    struct train_sample sample = train_dataset_validation(trainer->dataset, i);
+    double same_source = 0;
+
+    for (size_t k = 0; k < count; k++) {
+        struct train_sample other = train_dataset_validation(trainer->dataset, k);
+        same_source += other.label == sample.label && other.row->source == sample.row->source;
+    }
+    return 1 / sqrt(same_source);
+}
+
+static void weigh_examples(double *weights, const struct trainer *trainer)
+{
+    size_t count = train_dataset_validation_count(trainer->dataset);
+    double sums[TRAIN_LABEL_COUNT] = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        weights[i] = calibration_weight(trainer, i);
+        sums[train_dataset_validation(trainer->dataset, i).label] += weights[i];
+    }
+    for (size_t i = 0; i < count; i++)
+        weights[i] *= (double)count / sums[train_dataset_validation(trainer->dataset, i).label];
+}
+
+/* One slope and bias for all tiers, fitted on photos of sources that were never trained on. */
+static enum status calibrate(struct train_calibration *out, struct trainer *trainer,
+                             const char *model_path, struct err *err)
+{
+    size_t count = train_dataset_validation_count(trainer->dataset);
+    double *logits = mem_alloc(TRAIN_TIER_COUNT * count, sizeof *logits);
+    double *weights = mem_alloc(TRAIN_TIER_COUNT * count, sizeof *weights);
+    bool *labels = mem_alloc(TRAIN_TIER_COUNT * count, sizeof *labels);
+    enum status st = ST_OK;
+
+    for (size_t tier = 0; tier < TRAIN_TIER_COUNT && st == ST_OK; tier++) {
+        st = train_validation_run(logits + tier * count, trainer->dataset, model_path,
+                                  (enum train_tier)tier, (unsigned)trainer->team.worker_count, err);
+        weigh_examples(weights + tier * count, trainer);
+        for (size_t i = 0; i < count; i++)
+            labels[tier * count + i] =
+                train_dataset_validation(trainer->dataset, i).label == TRAIN_LABEL_AI;
+    }
+    if (st == ST_OK)
+        st = train_calibration_fit(out, logits, labels, weights, TRAIN_TIER_COUNT * count,
+                                   CALIBRATION_PENALTY, err);
+    mem_free(logits);
+    mem_free(weights);
+    mem_free(labels);
+    return st;
+}
+
+/* The best epoch's weights, calibrated, under the name that ships. */
+static enum status finish(struct trainer *trainer, struct train_report *report, struct err *err)
+{
+    struct train_calibration calibration;
+    struct nn_weights *best = NULL;
+    char best_path[2 * TRAIN_PATH_SIZE];
+    char name[TRAIN_TEXT_SIZE + 16];
+
+    join_path(best_path, trainer, "best.safetensors");
+    enum status st = nn_weights_open(&best, best_path, err);
+    if (st != ST_OK)
+        return st;
+    memcpy(trainer->optimizer.average, best->values, best->graph->float_count * sizeof(float));
+    nn_weights_close(best);
+    st = calibrate(&calibration, trainer, best_path, err);
+    if (st != ST_OK)
+        return st;
+    (void)snprintf(name, sizeof name, "%s.safetensors", trainer->config->version);
+    join_path(report->model_path, trainer, name);
+    log_info("train.calibrated", "scale=%.4f bias=%.4f", calibration.slope, calibration.bias);
+    return save_model(trainer, report->model_path, calibration.slope, calibration.bias, err);
+}
+
+enum status train_run(struct train_report *out, const struct train_config *config,
+                      const struct train_run_options *options, struct err *err)
+{
+    struct trainer trainer = {.config = config, .options = options};
+    struct train_report report = {0};
+    enum status st = open_trainer(&trainer, err);
+
+    if (st == ST_OK)
+        log_info("train.start",
+                 "version=%s photos=%zu validation=%zu parameters=%zu workers=%d epoch=%lld",
+                 config->version, train_dataset_training_count(trainer.dataset),
+                 train_dataset_validation_count(trainer.dataset), trainer.graph->float_count,
+                 trainer.team.worker_count, (long long)trainer.progress.epoch);
+    while (st == ST_OK && trainer.progress.epoch < config->epochs &&
+           trainer.progress.epoch - trainer.progress.best_epoch < config->patience)
+        st = run_epoch(&trainer, err);
+    if (st == ST_OK)
+        st = finish(&trainer, &report, err);
+    report.epochs = trainer.progress.epoch;
+    report.best_epoch = trainer.progress.best_epoch;
+    report.best_auc = trainer.progress.best_auc;
+    close_trainer(&trainer);
+    if (st == ST_OK)
+        *out = report;
+    return st;
+}

@@ -1,0 +1,154 @@
+#include "train/validation.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/cpu.h"
+#include "detect/detect.h"
+
+#define WORKERS_MAX 64u
+#define ARENA_BYTES ((size_t)2 << 30) /* virtual */
+
+static const struct {
+    int quality;
+    uint32_t side_max_px; /* of the original photo; 0: none */
+} tiers[TRAIN_TIER_COUNT] = {
+    [TRAIN_TIER_LIGHT] = {95, 0},
+    [TRAIN_TIER_SHOP] = {80, 0},
+    [TRAIN_TIER_SMALL] = {60, 768},
+};
+
+/* What the scoring threads share. */
+struct scoring {
+    const struct train_dataset *dataset;
+    const struct detect_model *model;
+    enum train_tier tier;
+    double *logits;
+    _Atomic size_t next;
+    _Atomic unsigned pinned;
+    pthread_mutex_t lock;
+    enum status status; /* first failure */
+    struct err err;
+};
+
+/* The photo as a marketplace would store it.  Stored files may be crops of larger photos: the
+ * side limit of a tier is a scale factor of the original's longer side. */
+static enum status encode(struct bytes *out, const struct image *photo,
+                          const struct train_manifest_row *row, enum train_tier tier,
+                          struct arena *arena, struct err *err)
+{
+    uint32_t original = MAX_OF(row->original_width, row->original_height);
+    struct image image = *photo;
+    enum status st = ST_OK;
+
+    if (!original)
+        original = MAX_OF(photo->width, photo->height);
+    if (tiers[tier].side_max_px && original > tiers[tier].side_max_px) {
+        double factor = (double)tiers[tier].side_max_px / (double)original;
+        uint32_t width = (uint32_t)lround(MAX_OF(16.0, photo->width * factor));
+        uint32_t height = (uint32_t)lround(MAX_OF(16.0, photo->height * factor));
+        st = image_resize(&image, photo, width, height, IMAGE_LANCZOS3, arena, err);
+    }
+    if (st != ST_OK)
+        return st;
+    return image_encode_jpeg(out, &image, tiers[tier].quality, IMAGE_SUBSAMPLING_420, arena, err);
+}
+
+static enum status score(double *logit, const struct scoring *scoring,
+                         struct detect_session *session, size_t i, struct arena *arena,
+                         struct err *err)
+{
+    struct train_sample sample = train_dataset_validation(scoring->dataset, i);
+    struct detect_result result;
+    struct image photo;
+    struct bytes file;
+    enum status st = train_dataset_pixels(&photo, scoring->dataset, sample.row, arena, err);
+
+    if (st == ST_OK)
+        st = encode(&file, &photo, sample.row, scoring->tier, arena, err);
+    if (st == ST_OK)
+        st = detect_photo(&result, session, file, err);
+    if (st != ST_OK)
+        return st;
+    double sum = 0;
+    for (size_t k = 0; k < result.crop_count; k++)
+        sum += (double)result.crops[k].logit;
+    *logit = sum / (double)result.crop_count;
+    return ST_OK;
+}
+
+static void *score_all(void *payload)
+{
+    struct scoring *scoring = payload;
+    size_t total = train_dataset_validation_count(scoring->dataset);
+    struct detect_session *session = NULL;
+    struct arena *arena = NULL;
+    struct err err = {0};
+
+    cpu_pin_thread(atomic_fetch_add(&scoring->pinned, 1));
+    enum status st = detect_session_open(&session, scoring->model, &err);
+    if (st == ST_OK)
+        st = arena_open(&arena, ARENA_BYTES, &err);
+    for (size_t i = atomic_fetch_add(&scoring->next, 1); i < total && st == ST_OK;
+         i = atomic_fetch_add(&scoring->next, 1)) {
+        st = score(&scoring->logits[i], scoring, session, i, arena, &err);
+        arena_reset(arena);
+    }
+    if (st != ST_OK) {
+        pthread_mutex_lock(&scoring->lock);
+        scoring->status = st;
+        scoring->err = err;
+        pthread_mutex_unlock(&scoring->lock);
+        atomic_store(&scoring->next, total); /* the others stop, too */
+    }
+    detect_session_close(session);
+    arena_close(arena);
+    return NULL;
+}
+
+enum status train_validation_run(double *logits, const struct train_dataset *dataset,
+                                 const char *model_path, enum train_tier tier, unsigned workers,
+                                 struct err *err)
+{
+    struct scoring scoring = {.dataset = dataset, .tier = tier, .logits = logits};
+    struct detect_model *model = NULL;
+    pthread_t threads[WORKERS_MAX];
+    unsigned count = CLAMP(workers, 1u, WORKERS_MAX);
+    enum status st = detect_model_open(&model, model_path, NULL, err);
+
+    if (st != ST_OK)
+        return st;
+    scoring.model = model;
+    pthread_mutex_init(&scoring.lock, NULL);
+    for (unsigned i = 0; i < count; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, score_all, &scoring) == 0);
+    for (unsigned i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    pthread_mutex_destroy(&scoring.lock);
+    detect_model_close(model);
+    if (scoring.status != ST_OK)
+        return err_set(err, scoring.status, "validation: %s", scoring.err.msg);
+    return ST_OK;
+}
+
+/* Every (AI, real) pair: the AI photo should have the higher score. */
+double train_validation_auc(const double *logits, const struct train_dataset *dataset)
+{
+    size_t count = train_dataset_validation_count(dataset);
+    double wins = 0;
+    double pairs = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (train_dataset_validation(dataset, i).label != TRAIN_LABEL_AI)
+            continue;
+        for (size_t j = 0; j < count; j++) {
+            if (train_dataset_validation(dataset, j).label == TRAIN_LABEL_AI)
+                continue;
+            pairs++;
+            wins += logits[i] > logits[j] ? 1 : logits[i] == logits[j] ? 0.5 : 0;
+        }
+    }
+    return pairs > 0 ? wins / pairs : 0.5;
+}

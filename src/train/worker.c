@@ -1,0 +1,239 @@
+#include "train/worker.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "detect/frontend.h"
+#include "nn/loss.h"
+#include "train/augment.h"
+
+#define ARENA_BYTES        ((size_t)1 << 30) /* virtual; a photo that is not cached is decoded here */
+#define STATISTIC_MOMENTUM 0.1f              /* of running mean and variance, as in PyTorch */
+#define AI_CHANNEL         0                 /* channel 0 of the output: AI-generated */
+#define FAMILY_CHANNEL     1                 /* channels 1..15: the generator */
+
+enum status train_worker_open(struct train_worker *worker, struct train_team *team, int index,
+                              struct err *err)
+{
+    const struct nn_graph *graph = team->graph;
+    int side = (int)team->config->crop_side;
+
+    *worker = (struct train_worker){.team = team, .index = index};
+    enum status st =
+        nn_training_open(&worker->training, graph, team->values, (int)team->config->batch, err);
+    if (st == ST_OK)
+        st = arena_open(&worker->arena, ARENA_BYTES, err);
+    worker->scratch = mem_alloc(detect_frontend_scratch_floats(side), sizeof(float));
+    worker->statistics = mem_alloc(graph->float_count - graph->trained_count, sizeof(float));
+    return st;
+}
+
+void train_worker_close(struct train_worker *worker)
+{
+    nn_training_close(worker->training);
+    arena_close(worker->arena);
+    mem_free(worker->scratch);
+    mem_free(worker->statistics);
+}
+
+/* Raw colour tempts the network to judge content; hidden now and then, it cannot rely on it. */
+static void hide_raw(float *input, int side)
+{
+    for (int i = 0; i < side * side; i++)
+        for (int c = 0; c < DETECT_FRONTEND_RAW_CHANNELS; c++)
+            input[i * DETECT_FRONTEND_CHANNELS + c] = 0;
+}
+
+/* The example's randomness depends on (seed, its number) only, whichever worker makes it. */
+static enum status make_example(struct train_sample *sample, float *input,
+                                struct train_worker *worker, int64_t number, struct err *err)
+{
+    const struct train_config *config = worker->team->config;
+    struct rng rng = rng_derive((uint64_t)config->seed, (uint64_t)number);
+    struct image photo;
+    struct image window;
+
+    *sample = train_dataset_draw(worker->team->dataset, &rng);
+    enum status st =
+        train_dataset_pixels(&photo, worker->team->dataset, sample->row, worker->arena, err);
+    if (st == ST_OK)
+        st = train_augment(&window, &photo, &config->augment, (uint32_t)config->crop_side, &rng,
+                           worker->arena, err);
+    if (st == ST_OK) {
+        detect_frontend_apply(input, window.rgb, (int)config->crop_side, worker->scratch);
+        if (rng_chance(&rng, config->augment.raw_drop_chance))
+            hide_raw(input, (int)config->crop_side);
+    }
+    arena_reset(worker->arena);
+    return st;
+}
+
+/* Mean over the map of one channel of one example. */
+static float map_mean(const struct nn_tensor *output, int example, int channel)
+{
+    int places = output->h * output->w;
+    const float *at = output->at + (size_t)example * (size_t)(places * output->c) + channel;
+    float sum = 0;
+
+    for (int i = 0; i < places; i++)
+        sum += at[i * output->c];
+    return sum / (float)places;
+}
+
+/* The loss of one example; its gradient spread over the map. */
+static void example_loss(struct train_worker *worker, const struct nn_tensor *output,
+                         const struct nn_tensor *gradient, int example,
+                         const struct train_sample *sample)
+{
+    const struct train_config *config = worker->team->config;
+    int places = output->h * output->w;
+    float smoothing = (float)config->label_smoothing;
+    float target = sample->label == TRAIN_LABEL_AI ? 1 - smoothing / 2 : smoothing / 2;
+    float share = 1.0f / (float)(places * output->n * worker->team->worker_count);
+    float logits[1 + TRAIN_FAMILIES];
+    float row[1 + TRAIN_FAMILIES] = {0};
+
+    for (int c = 0; c < 1 + TRAIN_FAMILIES; c++)
+        logits[c] = map_mean(output, example, c);
+    worker->totals.loss += (double)nn_loss_binary(&row[AI_CHANNEL], logits[AI_CHANNEL], target);
+    worker->totals.correct += (logits[AI_CHANNEL] > 0) == (sample->label == TRAIN_LABEL_AI);
+    worker->totals.crops++;
+    if (sample->family >= 0 && config->family_weight > 0) {
+        worker->totals.family_loss += (double)nn_loss_softmax(
+            &row[FAMILY_CHANNEL], &logits[FAMILY_CHANNEL], TRAIN_FAMILIES, sample->family);
+        worker->totals.ai_crops++;
+        for (int c = FAMILY_CHANNEL; c < 1 + TRAIN_FAMILIES; c++)
+            row[c] *= (float)config->family_weight;
+    }
+    float *at = gradient->at + (size_t)example * (size_t)(places * output->c);
+    for (int i = 0; i < places; i++)
+        for (int c = 0; c < output->c; c++)
+            at[i * output->c + c] = c < 1 + TRAIN_FAMILIES ? row[c] * share : 0;
+}
+
+static enum status run_batch(struct train_worker *worker, int64_t step, struct err *err)
+{
+    const struct train_team *team = worker->team;
+    int batch = (int)team->config->batch;
+    struct train_sample samples[1024];
+    struct nn_tensor input = nn_training_input(worker->training);
+    struct nn_tensor output = nn_training_output(worker->training);
+    struct nn_tensor gradient = nn_training_output_gradient(worker->training);
+    size_t each = nn_tensor_count(&input) / (size_t)batch;
+    int64_t first = (step * team->worker_count + worker->index) * batch;
+
+    REQUIRE((size_t)batch <= ARRAY_LEN(samples));
+    for (int i = 0; i < batch; i++) {
+        enum status st =
+            make_example(&samples[i], input.at + (size_t)i * each, worker, first + i, err);
+        if (st != ST_OK)
+            return st;
+    }
+    nn_training_forward(worker->training);
+    for (int i = 0; i < batch; i++)
+        example_loss(worker, &output, &gradient, i, &samples[i]);
+    nn_training_backward(worker->training);
+    nn_training_statistics(worker->statistics, worker->training);
+    return ST_OK;
+}
+
+/* Sums all workers' gradients over [begin, end); the squared norm of the sum. */
+static double sum_gradients(struct train_team *team, size_t begin, size_t end)
+{
+    double norm = 0;
+
+    for (size_t i = begin; i < end; i++) {
+        float sum = 0;
+        for (int w = 0; w < team->worker_count; w++)
+            sum += nn_training_gradients(team->workers[w].training)[i];
+        team->gradients[i] = sum;
+        norm += (double)sum * (double)sum;
+    }
+    return norm;
+}
+
+static void clip_gradients(struct train_team *team, size_t begin, size_t end)
+{
+    double norm = 0;
+
+    for (int w = 0; w < team->worker_count; w++)
+        norm += team->norm_parts[w];
+    norm = sqrt(norm);
+    if (team->config->clip <= 0 || norm <= team->config->clip)
+        return;
+    float scale = (float)(team->config->clip / norm);
+    for (size_t i = begin; i < end; i++)
+        team->gradients[i] *= scale;
+}
+
+/* Running mean and variance move toward the mean of all workers' batches. */
+static void update_statistics(struct train_team *team)
+{
+    const struct nn_graph *graph = team->graph;
+
+    for (size_t i = graph->trained_count; i < graph->float_count; i++) {
+        float sum = 0;
+        for (int w = 0; w < team->worker_count; w++)
+            sum += team->workers[w].statistics[i - graph->trained_count];
+        team->values[i] += STATISTIC_MOMENTUM * (sum / (float)team->worker_count - team->values[i]);
+    }
+}
+
+/* The worker's share of the floats of the whole block. */
+static void share_of(size_t *begin, size_t *end, const struct train_worker *worker, size_t count)
+{
+    size_t workers = (size_t)worker->team->worker_count;
+
+    *begin = count * (size_t)worker->index / workers;
+    *end = count * ((size_t)worker->index + 1) / workers;
+}
+
+/* All gradients are there: sum, clip, step and average, each worker a range of the block. */
+static void take_step(struct train_worker *worker, int64_t step)
+{
+    struct train_team *team = worker->team;
+    const struct train_config *config = team->config;
+    int64_t warmup = (int64_t)(config->warmup * (double)team->total_steps);
+    float rate = nn_schedule_cosine((float)config->rate, step, warmup, team->total_steps,
+                                    (float)config->rate_floor);
+    size_t begin = 0;
+    size_t end = 0;
+
+    share_of(&begin, &end, worker, team->graph->trained_count);
+    team->norm_parts[worker->index] = sum_gradients(team, begin, end);
+    (void)pthread_barrier_wait(&team->barrier); /* all parts of the norm are known */
+    clip_gradients(team, begin, end);
+    nn_optimizer_step(team->optimizer, team->values, team->gradients, rate, step + 1, begin, end);
+    nn_optimizer_average(team->optimizer, team->values, step, begin, end);
+    if (worker->index == 0) {
+        update_statistics(team);
+        nn_optimizer_average(team->optimizer, team->values, step, team->graph->trained_count,
+                             team->graph->float_count);
+    }
+}
+
+/* A worker that failed goes on to the barrier, so that nobody waits for it forever; everybody
+ * sees the failure behind that barrier and stops at the same step. */
+void *train_worker_epoch(void *payload)
+{
+    struct train_worker *worker = payload;
+    struct train_team *team = worker->team;
+
+    cpu_pin_thread((unsigned)worker->index);
+    worker->totals = (struct train_totals){0};
+    for (int64_t step = team->first_step; step < team->last_step; step++) {
+        worker->status = run_batch(worker, step, &worker->err);
+        if (worker->status != ST_OK)
+            atomic_store(&team->failed, true);
+        (void)pthread_barrier_wait(&team->barrier); /* all gradients are there */
+        if (atomic_load(&team->failed))
+            return NULL;
+        take_step(worker, step);
+        (void)pthread_barrier_wait(&team->barrier); /* all values are new */
+        if (worker->index == 0 && team->on_step)
+            team->on_step(team->payload, step, &worker->totals);
+    }
+    return NULL;
+}
