@@ -80,6 +80,11 @@ void json_append_number(struct json *array, double number)
     json_append(array, ours(new_number(number)));
 }
 
+void json_append_int(struct json *array, int64_t number)
+{
+    json_append(array, ours(json_integer(number)));
+}
+
 void json_append_str(struct json *array, const char *text)
 {
     json_append(array, ours(new_text(text)));
@@ -168,6 +173,11 @@ const struct json *json_at(const struct json *array, size_t i)
 double json_number_or(const struct json *value, double otherwise)
 {
     return json_is_number(theirs(value)) ? json_number_value(theirs(value)) : otherwise;
+}
+
+int64_t json_int_or(const struct json *value, int64_t otherwise)
+{
+    return json_is_integer(theirs(value)) ? json_integer_value(theirs(value)) : otherwise;
 }
 
 void json_each(const struct json *object,

@@ -19,6 +19,7 @@ void json_set_bool(struct json *object, const char *key, bool truth);
 void json_set(struct json *object, const char *key, struct json *value); /* takes `value` */
 void json_append(struct json *array, struct json *value);                /* takes `value` */
 void json_append_number(struct json *array, double number);
+void json_append_int(struct json *array, int64_t number);
 void json_append_str(struct json *array, const char *text);
 
 /* Takes a member out of an object: it is the caller's again.  NULL when there is none. */
@@ -37,6 +38,7 @@ bool json_get_int(int64_t *out, const struct json *object, const char *key) MUST
 size_t json_count(const struct json *array); /* 0 when it is not an array */
 const struct json *json_at(const struct json *array, size_t i);
 double json_number_or(const struct json *value, double otherwise);
+int64_t json_int_or(const struct json *value, int64_t otherwise); /* 3.0 is not a whole number */
 /* Calls visit(payload, key, value) for each member, in order. */
 void json_each(const struct json *object,
                void (*visit)(void *payload, const char *key, const struct json *value),
