@@ -146,6 +146,18 @@ static enum status shape_node(struct nn_node *node, const struct nn_graph *graph
     return err_set(err, ST_INVALID, "no such layer");
 }
 
+/* What a layer kind would silently ignore is refused. */
+static enum status check_flags(const struct nn_node *node, struct err *err)
+{
+    bool weighted = node->op == NN_CONV || node->op == NN_LINEAR;
+
+    if (node->depthwise && node->op != NN_CONV)
+        return err_set(err, ST_INVALID, "only conv takes depthwise");
+    if ((node->norm || node->relu || node->bias) && !weighted)
+        return err_set(err, ST_INVALID, "only conv and linear take norm, relu and bias");
+    return ST_OK;
+}
+
 static enum status check_add(const struct nn_node *node, const struct nn_graph *graph,
                              struct err *err)
 {
@@ -163,6 +175,18 @@ static enum status check_add(const struct nn_node *node, const struct nn_graph *
     return ST_OK;
 }
 
+/* Letters, digits, '_' and '-': parameter names ("stem.norm.weight") are then unique and plain. */
+static bool is_name(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.at[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            c != '_' && c != '-')
+            return false;
+    }
+    return text.len && text.len < NN_NAME_SIZE;
+}
+
 static enum status parse_line(struct nn_graph *graph, struct str line, struct err *err)
 {
     struct attributes at = {.kernel = 1, .stride = 1};
@@ -174,8 +198,9 @@ static enum status parse_line(struct nn_graph *graph, struct str line, struct er
     if (op < 0)
         return err_set(err, ST_INVALID, "unknown layer '%.*s'", (int)MIN_OF(op_name.len, 40u),
                        op_name.at);
-    if (!name.len || name.len >= NN_NAME_SIZE || find_node(graph, name) >= 0)
-        return err_set(err, ST_INVALID, "a layer needs a name of its own, 1 to %d bytes",
+    if (!is_name(name) || find_node(graph, name) >= 0)
+        return err_set(err, ST_INVALID,
+                       "a layer needs a name of its own, 1 to %d letters, digits, '_' or '-'",
                        NN_NAME_SIZE - 1);
     if (graph->node_count == NN_NODES_MAX)
         return err_set(err, ST_LIMIT, "over %d layers", NN_NODES_MAX);
@@ -194,7 +219,9 @@ static enum status parse_line(struct nn_graph *graph, struct str line, struct er
                            .relu = at.relu,
                            .last_use = graph->node_count};
     memcpy(node.name, name.at, name.len);
-    enum status st = resolve_inputs(&node, graph, &at, err);
+    enum status st = check_flags(&node, err);
+    if (st == ST_OK)
+        st = resolve_inputs(&node, graph, &at, err);
     if (st == ST_OK)
         st = shape_node(&node, graph, &at, err);
     if (st == ST_OK)
@@ -352,6 +379,27 @@ uint64_t nn_graph_multiply_adds(const struct nn_graph *graph)
                      (uint64_t)node->width;
     }
     return total;
+}
+
+void nn_graph_fold(float *weight, float *bias, const struct nn_graph *graph,
+                   const struct nn_node *node, const float *values)
+{
+    const struct nn_parameter *parameters = graph->parameters;
+    const struct nn_parameter *plain = &parameters[node->weight];
+    size_t each = plain->count / (size_t)node->channels;
+
+    for (size_t c = 0; c < (size_t)node->channels; c++) {
+        float factor = 1.0f;
+        bias[c] = node->offset >= 0 ? values[parameters[node->offset].offset + c] : 0.0f;
+        if (node->norm) {
+            factor = values[parameters[node->norm_weight].offset + c] /
+                     sqrtf(values[parameters[node->norm_variance].offset + c] + NN_NORM_EPSILON);
+            bias[c] = values[parameters[node->norm_bias].offset + c] +
+                      (bias[c] - values[parameters[node->norm_mean].offset + c]) * factor;
+        }
+        for (size_t k = 0; k < each; k++)
+            weight[c * each + k] = values[plain->offset + c * each + k] * factor;
+    }
 }
 
 static void fill(float *at, size_t count, float value)

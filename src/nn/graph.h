@@ -68,6 +68,12 @@ void nn_graph_close(struct nn_graph *graph); /* NULL is fine */
 /* Multiply-adds of one forward pass of one input. */
 uint64_t nn_graph_multiply_adds(const struct nn_graph *graph);
 
+/* A conv or linear layer with its norm folded in: weight' = weight * scale / sqrt(variance +
+ * epsilon), bias' = shift + (bias - mean) * the same factor.  As many floats as the parameter has,
+ * and one bias a channel. */
+void nn_graph_fold(float *weight, float *bias, const struct nn_graph *graph,
+                   const struct nn_node *node, const float *values);
+
 struct rng;
 /* Fills the block: He-normal weights (He et al. 2015), zero biases, unit norm scale - zero for the
  * last norm before an add, so that a residual block begins as the identity (Goyal et al. 2017). */

@@ -1,6 +1,5 @@
 #include "nn/inference.h"
 
-#include <math.h>
 #include <string.h>
 
 struct nn_inference {
@@ -73,32 +72,16 @@ static void keep_block(struct pool *pool, const float *at, int until)
             pool->blocks[i].free_after = until;
 }
 
-/* weight' = weight * scale / sqrt(variance + epsilon), bias' = shift + (bias - mean) * the same
- * factor: batch norm with fixed statistics is part of the convolution. */
 static enum status fold(float **weight, float **bias, struct nn_inference *inference,
                         const struct nn_node *node, const float *values, struct err *err)
 {
-    const struct nn_parameter *parameters = inference->graph->parameters;
-    const struct nn_parameter *plain = &parameters[node->weight];
-    size_t each = plain->count / (size_t)node->channels;
+    const struct nn_parameter *plain = &inference->graph->parameters[node->weight];
     float *w = ARENA_NEW(inference->arena, float, plain->count);
     float *b = ARENA_NEW(inference->arena, float, (size_t)node->channels);
 
     if (!w || !b)
         return err_set(err, ST_NOMEM, "no room for the weights of layer '%s'", node->name);
-    for (int c = 0; c < node->channels; c++) {
-        float factor = 1.0f;
-        b[c] = node->offset >= 0 ? values[parameters[node->offset].offset + (size_t)c] : 0.0f;
-        if (node->norm) {
-            factor =
-                values[parameters[node->norm_weight].offset + (size_t)c] /
-                sqrtf(values[parameters[node->norm_variance].offset + (size_t)c] + NN_NORM_EPSILON);
-            b[c] = values[parameters[node->norm_bias].offset + (size_t)c] +
-                   (b[c] - values[parameters[node->norm_mean].offset + (size_t)c]) * factor;
-        }
-        for (size_t k = 0; k < each; k++)
-            w[(size_t)c * each + k] = values[plain->offset + (size_t)c * each + k] * factor;
-    }
+    nn_graph_fold(w, b, inference->graph, node, values);
     *weight = w;
     *bias = b;
     return ST_OK;
