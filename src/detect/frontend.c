@@ -132,18 +132,26 @@ VECTORISED static void median_residual(float *out, const float *at, size_t strid
         float median = middle(high(high(lows[0], lows[1]), lows[2]),
                               middle(middles[0], middles[1], middles[2]),
                               low(low(highs[0], highs[1]), highs[2]));
-        out[x] = clamped(at[x] - median, 16, 8);
+        out[x] = clamped(at[x] - median, 3, 1.5f);
     }
 }
 
-VECTORISED static void second_differences(float *horizontal, float *vertical, float *crossed,
-                                          const float *at, ptrdiff_t stride, int count)
+VECTORISED static void crossed_difference(float *out, const float *at, ptrdiff_t stride, int count)
 {
     for (int x = 0; x < count; x++) {
         const float *p = at + x;
-        horizontal[x] = clamped(p[-1] - 2 * p[0] + p[1], 16, 8);
-        vertical[x] = clamped(p[-stride] - 2 * p[0] + p[stride], 16, 8);
-        crossed[x] = clamped(p[0] - p[1] - p[stride] + p[stride + 1], 16, 8);
+        out[x] = clamped(p[0] - p[1] - p[stride] + p[stride + 1], 4, 2);
+    }
+}
+
+VECTORISED static void differences(float *second_horizontal, float *second_vertical, float *first,
+                                   const float *at, ptrdiff_t stride, int count)
+{
+    for (int x = 0; x < count; x++) {
+        const float *p = at + x;
+        second_horizontal[x] = clamped(p[-1] - 2 * p[0] + p[1], 4, 2);
+        second_vertical[x] = clamped(p[-stride] - 2 * p[0] + p[stride], 4, 2);
+        first[x] = clamped(p[1] - p[0], 3, 1.5f);
     }
 }
 
@@ -161,7 +169,7 @@ VECTORISED static void srm_residual(float *out, const float *at, ptrdiff_t strid
         float diagonals = p[-stride - 1] + p[-stride + 1] + p[stride - 1] + p[stride + 1];
         float near = p[-stride] + p[stride] + p[-1] + p[1];
         float sum = -corners + 2 * knights - 2 * far - 6 * diagonals + 8 * near - 12 * p[0];
-        out[x] = clamped(sum * (1.0f / 12), 8, 4);
+        out[x] = clamped(sum * (1.0f / 12), 3, 1.5f);
     }
 }
 
@@ -172,17 +180,11 @@ VECTORISED static void band(float *out, const float *fine, const float *coarse, 
         out[x] = clamped(fine[x] - coarse[x], limit, unit);
 }
 
-VECTORISED static void raw_colour(float *out, const float *at, int count)
-{
-    for (int x = 0; x < count; x++)
-        out[x] = (at[x] - 128) * (1.0f / 64);
-}
-
 /* Luma minus the even-row, even-column pixel of its 2x2 cell. */
 VECTORISED static void cell_residual(float *out, const float *at, const float *even_row, int count)
 {
     for (int x = 0; x < count; x++)
-        out[x] = clamped(at[x] - even_row[x & ~1], 32, 16);
+        out[x] = clamped(at[x] - even_row[x & ~1], 4, 2);
 }
 
 /* log2(1 + t), close enough for a texture measure: exponent plus a quadratic in the mantissa. */
@@ -241,22 +243,25 @@ static void make_row(float *rows, const float *planes, int y, int side)
     size_t at = (size_t)(y + MARGIN) * (size_t)wide + MARGIN;
     const float *even = planes + PLANE_LUMA * count + (size_t)((y & ~1) + MARGIN) * (size_t)wide;
 
+    const float *luma = planes + PLANE_LUMA * count + at;
+    const float *smooth1 = planes + PLANE_SMOOTH1 * count + at;
+    const float *smooth2 = planes + PLANE_SMOOTH2 * count + at;
+    const float *smooth3 = planes + PLANE_SMOOTH3 * count + at;
+
     for (int c = 0; c < 3; c++) {
-        raw_colour(rows + c * side, planes + (size_t)c * count + at, side);
-        median_residual(rows + (3 + c) * side, planes + (size_t)c * count + at, (size_t)wide, side);
+        const float *colour = planes + (size_t)c * count + at;
+        median_residual(rows + c * side, colour, (size_t)wide, side);
+        crossed_difference(rows + (3 + c) * side, colour, wide, side);
     }
-    second_differences(rows + 6 * side, rows + 7 * side, rows + 8 * side,
-                       planes + PLANE_LUMA * count + at, wide, side);
-    srm_residual(rows + 9 * side, planes + PLANE_LUMA * count + at, wide, side);
-    band(rows + 10 * side, planes + PLANE_CHROMA_BLUE * count + at,
-         planes + PLANE_SMOOTH_CHROMA_BLUE * count + at, 8, 4, side);
-    band(rows + 11 * side, planes + PLANE_CHROMA_RED * count + at,
-         planes + PLANE_SMOOTH_CHROMA_RED * count + at, 8, 4, side);
-    cell_residual(rows + 12 * side, planes + PLANE_LUMA * count + at, even + MARGIN, side);
-    band(rows + 13 * side, planes + PLANE_SMOOTH1 * count + at, planes + PLANE_SMOOTH2 * count + at,
-         16, 4, side);
-    band(rows + 14 * side, planes + PLANE_SMOOTH2 * count + at, planes + PLANE_SMOOTH3 * count + at,
-         32, 8, side);
+    differences(rows + 6 * side, rows + 7 * side, rows + 14 * side, luma, wide, side);
+    srm_residual(rows + 8 * side, luma, wide, side);
+    band(rows + 9 * side, planes + PLANE_CHROMA_BLUE * count + at,
+         planes + PLANE_SMOOTH_CHROMA_BLUE * count + at, 2, 1, side);
+    band(rows + 10 * side, planes + PLANE_CHROMA_RED * count + at,
+         planes + PLANE_SMOOTH_CHROMA_RED * count + at, 2, 1, side);
+    cell_residual(rows + 11 * side, luma, even + MARGIN, side);
+    band(rows + 12 * side, smooth1, smooth2, 4, 2, side);
+    band(rows + 13 * side, smooth2, smooth3, 8, 4, side);
     log_texture(rows + 15 * side, planes + PLANE_TEXTURE * count + at, side);
 }
 

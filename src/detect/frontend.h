@@ -12,12 +12,12 @@
 #define DETECT_FRONTEND_MARGIN   8
 #define DETECT_FRONTEND_SIDE_MAX 256
 
-/* Channels, of 8-bit values: 0-2 raw colour; 3-5 colour minus its 3x3 median (as FerretNet,
- * 2025); 6-8 second differences of luma, horizontal, vertical, crossed; 9 the 5x5 SRM
- * kernel (Fridrich & Kodovsky 2012); 10-11 chroma minus its blur; 12 luma minus its even-pixel
- * neighbour (NPR, Tan et al. 2024); 13-14 starlet bands 2 and 3 (Starck & Murtagh 2002); 15 log of
- * local texture. */
-#define DETECT_FRONTEND_RAW_CHANNELS 3
+/* Channels, of 8-bit values, each clamped to a few grey levels, because what is larger is content:
+ * 0-2 colour minus its 3x3 median (as FerretNet, 2025); 3-5 crossed differences of colour
+ * (Bammey's Synthbuster, 2023); 6-7 second differences of luma, horizontal and vertical; 8 the 5x5
+ * SRM kernel (Fridrich & Kodovsky 2012); 9-10 chroma minus its blur; 11 luma minus its even-pixel
+ * neighbour (NPR, Tan et al. 2024); 12-13 starlet bands 2 and 3 (Starck & Murtagh 2002); 14 first
+ * difference of luma; 15 log of local texture. */
 
 /* Floats of scratch memory that detect_frontend_apply needs for a crop of `side` pixels. */
 size_t detect_frontend_scratch_floats(int side);

@@ -19,11 +19,11 @@ static const struct config_field fields[] = {
     {"model.network", CONFIG_TEXT, AT(network), 0, TRAIN_PATH_SIZE, "configs/network.txt", "network description"},
     {"model.version", CONFIG_TEXT, AT(version), 0, TRAIN_TEXT_SIZE, "aidetect-1", "name in answers and metrics"},
     {"model.output", CONFIG_TEXT, AT(output), 0, TRAIN_PATH_SIZE, "runs/aidetect-1", "folder of the run"},
-    {"model.crop_side", CONFIG_INT, AT(crop_side), 32, 256, "128", "pixels, a multiple of 8"},
-    {"model.crop_count", CONFIG_INT, AT(crop_count), 1, 16, "6", "crops a photo when it is classified"},
+    {"model.crop_side", CONFIG_INT, AT(crop_side), 32, 256, "96", "pixels, a multiple of 8"},
+    {"model.crop_count", CONFIG_INT, AT(crop_count), 1, 16, "8", "crops a photo when it is classified"},
     {"run.seed", CONFIG_INT, AT(seed), 0, 1e15, "1", "same seed, same weights on one worker"},
     {"run.workers", CONFIG_INT, AT(workers), 0, 64, "0", "threads; 0: one a processor"},
-    {"run.batch", CONFIG_INT, AT(batch), 2, 1024, "32", "crops a step and worker"},
+    {"run.batch", CONFIG_INT, AT(batch), 2, 1024, "16", "crops a step and worker"},
     {"run.epoch_crops", CONFIG_INT, AT(epoch_crops), 1, 1e9, "20000", "crops an epoch, all workers"},
     {"run.epochs", CONFIG_INT, AT(epochs), 1, 1e6, "20", "epochs at most; the rate falls over all of them"},
     {"run.patience", CONFIG_INT, AT(patience), 1, 1e6, "1000", "epochs without a better validation AUC before stopping"},
@@ -60,7 +60,6 @@ static const struct config_field fields[] = {
     SHARE("augment.colour_chance", augment.colour_chance, "0.3", ""),
     SHARE("augment.colour_strength", augment.colour_strength, "0.15", "gain and offset"),
     SHARE("augment.grey_chance", augment.grey_chance, "0.02", ""),
-    SHARE("augment.raw_drop_chance", augment.raw_drop_chance, "0.3", "hide raw colour from the network"),
     {"augment.texture_tries", CONFIG_INT, AT(augment.texture_tries), 1, 16, "3", "random places, the most textured is used"},
 };
 /* clang-format on */

@@ -19,8 +19,7 @@ struct train_augment_config {
     double noise_chance, noise_sigma;                          /* up to this sigma, 8-bit values */
     double colour_chance, colour_strength;                     /* gain of 1 +- strength a channel */
     double grey_chance;
-    double raw_drop_chance; /* hide the raw colour channels from the network */
-    int64_t texture_tries;  /* random places of which the most textured is used */
+    int64_t texture_tries; /* random places of which the most textured is used */
 };
 
 struct train_config {

@@ -33,8 +33,10 @@ struct train_dataset {
     struct train_config config;
     struct train_manifest *manifest;
     struct image *cache; /* one a row; .rgb NULL when not cached */
-    int *family_class;   /* one a manifest family */
-    bool *held_out;      /* one a source */
+    bool *damaged;       /* one a row: could not be decoded, is never drawn */
+    _Atomic size_t damaged_count;
+    int *family_class; /* one a manifest family */
+    bool *held_out;    /* one a source */
     uint32_t *validation;
     size_t validation_count;
     size_t training_count;
@@ -79,7 +81,8 @@ static size_t weighted_draw(const struct weighted *weighted, struct rng *rng)
 
 static bool in_role(const struct train_dataset *dataset, const struct train_manifest_row *row)
 {
-    return strcmp(row->role, dataset->config.role) == 0;
+    return strcmp(row->role, dataset->config.role) == 0 &&
+           !dataset->damaged[row - dataset->manifest->rows];
 }
 
 static size_t count_rows(const struct train_dataset *dataset, uint32_t source, int label)
@@ -270,6 +273,11 @@ static enum status load_row(struct loading *loading, size_t i, struct arena *are
     struct image image;
     enum status st = decode_row(&image, &dataset->manifest->rows[i], arena, err);
 
+    if (st == ST_INVALID || st == ST_UNSUPPORTED || st == ST_LIMIT) { /* the photo's own fault */
+        dataset->damaged[i] = true;
+        atomic_fetch_add(&dataset->damaged_count, 1);
+        return ST_OK;
+    }
     if (st != ST_OK)
         return st;
     size_t bytes = (size_t)3 * image.width * image.height;
@@ -312,7 +320,8 @@ static void *load_rows(void *payload)
     return NULL;
 }
 
-/* Every photo is decoded once, so that a damaged one is found now and not hours later. */
+/* Every photo is decoded once, so that a damaged one is found now and not hours later; a missing
+ * file ends the run. */
 static enum status load(struct train_dataset *dataset,
                         void (*progress)(void *payload, size_t done, size_t total), void *payload,
                         struct err *err)
@@ -348,6 +357,10 @@ enum status train_dataset_open(struct train_dataset **out, const struct train_co
     dataset->family_class =
         mem_alloc(dataset->manifest->family_count, sizeof *dataset->family_class);
     dataset->held_out = mem_alloc(dataset->manifest->source_count, sizeof *dataset->held_out);
+    dataset->damaged = mem_alloc(dataset->manifest->count, sizeof *dataset->damaged);
+    st = load(dataset, progress, payload, err);
+    if (st != ST_OK)
+        goto out;
     hold_out_sources(dataset);
     group_rows(dataset);
     class_families(dataset);
@@ -357,11 +370,8 @@ enum status train_dataset_open(struct train_dataset **out, const struct train_co
                      config->manifest);
         goto out;
     }
-    st = load(dataset, progress, payload, err);
-    if (st == ST_OK) {
-        *out = dataset;
-        dataset = NULL; /* handed over */
-    }
+    *out = dataset;
+    dataset = NULL; /* handed over */
 out:
     train_dataset_close(dataset);
     return st;
@@ -387,6 +397,7 @@ void train_dataset_close(struct train_dataset *dataset)
     mem_free(dataset->validation);
     mem_free(dataset->held_out);
     mem_free(dataset->family_class);
+    mem_free(dataset->damaged);
     mem_free(dataset->cache);
     train_manifest_close(dataset->manifest);
     mem_free(dataset);
@@ -426,6 +437,11 @@ struct train_sample train_dataset_validation(const struct train_dataset *dataset
 size_t train_dataset_training_count(const struct train_dataset *dataset)
 {
     return dataset->training_count;
+}
+
+size_t train_dataset_damaged_count(const struct train_dataset *dataset)
+{
+    return atomic_load(&dataset->damaged_count);
 }
 
 enum status train_dataset_pixels(struct image *out, const struct train_dataset *dataset,

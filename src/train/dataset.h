@@ -31,6 +31,8 @@ struct train_sample train_dataset_draw(const struct train_dataset *dataset, stru
 size_t train_dataset_validation_count(const struct train_dataset *dataset);
 struct train_sample train_dataset_validation(const struct train_dataset *dataset, size_t i);
 size_t train_dataset_training_count(const struct train_dataset *dataset);
+/* Photos of the role that could not be decoded; they are left out. */
+size_t train_dataset_damaged_count(const struct train_dataset *dataset);
 
 /* Pixels of a row, from memory when cached, else decoded into the arena. */
 enum status train_dataset_pixels(struct image *out, const struct train_dataset *dataset,

@@ -290,6 +290,7 @@ static enum status save_record(struct trainer *trainer, struct err *err)
                  (int64_t)train_dataset_training_count(trainer->dataset));
     json_set_int(object, "validation_photos",
                  (int64_t)train_dataset_validation_count(trainer->dataset));
+    json_set_int(object, "damaged_photos", (int64_t)train_dataset_damaged_count(trainer->dataset));
     json_set_str(object, "network", trainer->graph->text);
     json_set(object, "config", config_json(trainer->config));
     json_set_int(object, "best_epoch", trainer->progress.best_epoch);
@@ -482,11 +483,13 @@ enum status train_run(struct train_report *out, const struct train_config *confi
     enum status st = open_trainer(&trainer, err);
 
     if (st == ST_OK)
-        log_info("train.start",
-                 "version=%s photos=%zu validation=%zu parameters=%zu workers=%d epoch=%lld",
-                 config->version, train_dataset_training_count(trainer.dataset),
-                 train_dataset_validation_count(trainer.dataset), trainer.graph->float_count,
-                 trainer.team.worker_count, (long long)trainer.progress.epoch);
+        log_info(
+            "train.start",
+            "version=%s photos=%zu validation=%zu damaged=%zu parameters=%zu workers=%d epoch=%lld",
+            config->version, train_dataset_training_count(trainer.dataset),
+            train_dataset_validation_count(trainer.dataset),
+            train_dataset_damaged_count(trainer.dataset), trainer.graph->float_count,
+            trainer.team.worker_count, (long long)trainer.progress.epoch);
     while (st == ST_OK && trainer.progress.epoch < config->epochs &&
            trainer.progress.epoch - trainer.progress.best_epoch < config->patience)
         st = run_epoch(&trainer, err);

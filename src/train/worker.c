@@ -38,14 +38,6 @@ void train_worker_close(struct train_worker *worker)
     mem_free(worker->statistics);
 }
 
-/* Raw colour tempts the network to judge content; hidden now and then, it cannot rely on it. */
-static void hide_raw(float *input, int side)
-{
-    for (int i = 0; i < side * side; i++)
-        for (int c = 0; c < DETECT_FRONTEND_RAW_CHANNELS; c++)
-            input[i * DETECT_FRONTEND_CHANNELS + c] = 0;
-}
-
 /* The example's randomness depends on (seed, its number) only, whichever worker makes it. */
 static enum status make_example(struct train_sample *sample, float *input,
                                 struct train_worker *worker, int64_t number, struct err *err)
@@ -61,11 +53,8 @@ static enum status make_example(struct train_sample *sample, float *input,
     if (st == ST_OK)
         st = train_augment(&window, &photo, &config->augment, (uint32_t)config->crop_side, &rng,
                            worker->arena, err);
-    if (st == ST_OK) {
+    if (st == ST_OK)
         detect_frontend_apply(input, window.rgb, (int)config->crop_side, worker->scratch);
-        if (rng_chance(&rng, config->augment.raw_drop_chance))
-            hide_raw(input, (int)config->crop_side);
-    }
     arena_reset(worker->arena);
     return st;
 }
