@@ -1,0 +1,198 @@
+/* cli/commands.c - the table of commands and their options, and of exit statuses.
+ * The only place where an option is declared; everything printed about it comes from here. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+#define MODEL_OPTION                                                                               \
+    {                                                                                              \
+        .name = "model", .short_name = 'm', .type = CLI_TEXT, .value_name = "FILE",                \
+        .help = "weights file; without it $AIDETECT_MODEL, then the shipped model"                 \
+    }
+#define THRESHOLD_OPTION                                                                           \
+    {                                                                                              \
+        .name = "threshold", .short_name = 't', .type = CLI_DOUBLE, .value_name = "P",             \
+        .low = 0.0001, .top = 0.9999,                                                              \
+        .help =                                                                                    \
+            "probability from which a photo counts as AI-generated; without it the model's own"    \
+    }
+#define WORKERS_OPTION                                                                             \
+    {                                                                                              \
+        .name = "workers", .short_name = 'w', .type = CLI_INT, .value_name = "N", .low = 0,        \
+        .top = 256, .initial = "0", .help = "worker threads; 0: one for each processor"            \
+    }
+
+static const struct cli_option scan_options[] = {
+    {.name = "format",
+     .short_name = 'f',
+     .type = CLI_CHOICE,
+     .value_name = "table|json|jsonl|csv",
+     .initial = "table",
+     .help = "how results are printed"},
+    MODEL_OPTION,
+    THRESHOLD_OPTION,
+    WORKERS_OPTION,
+    {.name = "timings", .type = CLI_FLAG, .help = "add milliseconds of decoding, crops, network"},
+    {.name = "quiet", .short_name = 'q', .type = CLI_FLAG, .help = "no progress, no summary line"},
+};
+
+static const struct cli_option serve_options[] = {
+    {.name = "listen",
+     .short_name = 'l',
+     .type = CLI_TEXT,
+     .value_name = "ADDR:PORT",
+     .initial = "127.0.0.1:8080",
+     .help = "address to answer on; port 0 picks a free one and prints it"},
+    MODEL_OPTION,
+    WORKERS_OPTION,
+    THRESHOLD_OPTION,
+    {.name = "queue",
+     .type = CLI_INT,
+     .value_name = "N",
+     .low = 1,
+     .top = 4096,
+     .initial = "64",
+     .help = "photos that may wait for a worker; beyond it the answer is 503"},
+};
+
+static const struct cli_option train_options[] = {
+    {.name = "config",
+     .short_name = 'c',
+     .type = CLI_TEXT,
+     .value_name = "FILE",
+     .initial = "configs/train_config.yaml",
+     .help = "training settings"},
+    {.name = "set",
+     .short_name = 's',
+     .type = CLI_TEXT,
+     .repeatable = true,
+     .value_name = "KEY=VALUE",
+     .help = "one setting over those of the file; may be repeated"},
+    {.name = "resume", .type = CLI_FLAG, .help = "go on from the run's last checkpoint"},
+    {.name = "output",
+     .short_name = 'o',
+     .type = CLI_TEXT,
+     .value_name = "DIR",
+     .help = "folder for weights, checkpoints and run.json"},
+};
+
+static const struct cli_option evaluate_options[] = {
+    MODEL_OPTION,
+    {.name = "data",
+     .short_name = 'd',
+     .type = CLI_TEXT,
+     .value_name = "FILE",
+     .help = "manifest of labelled photos (docs/FORMATS.md)"},
+    {.name = "role",
+     .type = CLI_TEXT,
+     .value_name = "NAME",
+     .initial = "dev",
+     .help = "rows of the manifest with this role"},
+    {.name = "format",
+     .short_name = 'f',
+     .type = CLI_CHOICE,
+     .value_name = "table|json",
+     .initial = "table",
+     .help = "how the report is printed"},
+    THRESHOLD_OPTION,
+    WORKERS_OPTION,
+    {.name = "controls",
+     .type = CLI_FLAG,
+     .help = "also run the sanity controls: shuffled labels, metadata only"},
+};
+
+static const struct cli_option version_options[] = {
+    {.name = "format",
+     .short_name = 'f',
+     .type = CLI_CHOICE,
+     .value_name = "text|json",
+     .initial = "text",
+     .help = "how it is printed"},
+};
+
+#define OPTIONS(table) .options = (table), .option_count = ARRAY_LEN(table)
+_Static_assert(ARRAY_LEN(scan_options) <= CLI_OPTIONS_MAX, "raise CLI_OPTIONS_MAX");
+_Static_assert(ARRAY_LEN(evaluate_options) <= CLI_OPTIONS_MAX, "raise CLI_OPTIONS_MAX");
+
+const struct cli_command cli_commands[] = {
+    {.name = "scan",
+     .summary = "tell AI-generated photos from camera photos",
+     .operands = "PATH...",
+     .operands_min = 1,
+     OPTIONS(scan_options),
+     .description =
+         "Each PATH is a photo (JPEG, PNG or WebP), a folder that is searched recursively, or - "
+         "for "
+         "a photo on standard input. The type is told by content, never by name. Results come in "
+         "the order of the arguments, a folder's files in the byte order of their paths.\n\n"
+         "A photo that cannot be read is reported and does not stop the run. In a folder, files "
+         "that are no photos are skipped and counted; named on the command line they are "
+         "errors.\n\n"
+         "Exit status: 0 when every photo is judged real, 1 when one is judged AI-generated, 2 "
+         "when "
+         "a photo could not be judged.",
+     .examples =
+         "aidetect scan photo.jpg\n"
+         "aidetect scan --format jsonl photos/ | jq -r 'select(.probability > 0.9) | .path'\n"
+         "curl -s https://example.com/photo.webp | aidetect scan -",
+     .run = cmd_scan},
+    {.name = "serve",
+     .summary = "answer POST /predict over HTTP",
+     OPTIONS(serve_options),
+     .description =
+         "Answers POST /predict (multipart field \"file\"), GET /health, /healthz, /readyz and "
+         "/metrics. SIGTERM and SIGINT stop accepting, finish what is under way and exit.",
+     .examples = "aidetect serve\n"
+                 "aidetect serve --listen 0.0.0.0:8080 --workers 4\n"
+                 "curl -F file=@photo.jpg http://127.0.0.1:8080/predict",
+     .run = cmd_serve},
+    {.name = "train",
+     .summary = "train a model on labelled photos",
+     OPTIONS(train_options),
+     .description =
+         "Trains on the rows of a manifest, validates after each epoch and stops early when it no "
+         "longer improves. A run that was interrupted goes on with --resume and loses at most one "
+         "epoch.",
+     .examples = "aidetect train --config configs/train_config.yaml\n"
+                 "aidetect train --set seed=7 --output runs/seed-7",
+     .run = cmd_train},
+    {.name = "evaluate",
+     .summary = "measure a model on labelled photos",
+     OPTIONS(evaluate_options),
+     .description =
+         "Re-encodes every photo of the chosen role in four tiers from light to heavy compression "
+         "and reports, at one threshold, accuracy, ranking, calibration and error rates for each "
+         "source and generator.\n\n"
+         "Exit status: 0 when the report was made, 1 when a gate was not met.",
+     .examples =
+         "aidetect evaluate --data manifest.tsv\n"
+         "aidetect evaluate --data manifest.tsv --role test --format json | jq .tiers.T1.auc",
+     .run = cmd_evaluate},
+    {.name = "version",
+     .summary = "print version, revision, processor and library versions",
+     OPTIONS(version_options),
+     .description = "What to put into a report about a fault.",
+     .examples = "aidetect version --format json",
+     .run = cmd_version},
+};
+const size_t cli_command_count = ARRAY_LEN(cli_commands);
+
+const struct cli_command *cli_find_command(const char *name)
+{
+    for (size_t i = 0; i < cli_command_count; i++)
+        if (strcmp(cli_commands[i].name, name) == 0)
+            return &cli_commands[i];
+    return NULL;
+}
+
+enum cli_exit cli_exit_of(enum status code)
+{
+    static const enum cli_exit exits[] = {
+        [ST_OK] = CLI_FINE,       [ST_INVALID] = CLI_PARTIAL, [ST_UNSUPPORTED] = CLI_PARTIAL,
+        [ST_LIMIT] = CLI_PARTIAL, [ST_NOT_FOUND] = CLI_IO,    [ST_CONFLICT] = CLI_INTERNAL,
+        [ST_BUSY] = CLI_IO,       [ST_NOMEM] = CLI_INTERNAL,  [ST_IO] = CLI_IO,
+        [ST_CORRUPT] = CLI_IO,
+    };
+    _Static_assert(ARRAY_LEN(exits) == ST_COUNT, "every status has an exit code");
+    return exits[code];
+}
