@@ -1,12 +1,58 @@
 /* cli/cmd_version.c - aidetect version: what a report about a fault needs. */
 #include "cli/cli.h"
 
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/cpu.h"
+#include "base/json.h"
+
+#include "libraries.h"
 #include "revision.h"
+
+#define TEXT_BYTES_MAX 16384
+
+static void print_text(const char *system)
+{
+    printf("aidetect %s (%s)\n", AIDETECT_VERSION, AIDETECT_REVISION);
+    printf("%-16s%s\n", "compiler", __VERSION__);
+    printf("%-16s%s, %u in use\n", "processor", cpu_vector_name(), cpu_count());
+    printf("%-16sLinux %s\n", "system", system);
+    for (size_t i = 0; i < ARRAY_LEN(libraries); i++)
+        printf("%-16s%s\n", libraries[i].name, libraries[i].version);
+}
+
+static void print_json(const char *system)
+{
+    struct json *root = json_new_object();
+    struct json *versions = json_new_object();
+    struct buf text;
+
+    json_set_str(root, "version", AIDETECT_VERSION);
+    json_set_str(root, "revision", AIDETECT_REVISION);
+    json_set_str(root, "compiler", __VERSION__);
+    json_set_str(root, "vector", cpu_vector_name());
+    json_set_int(root, "processors", cpu_count());
+    json_set_str(root, "system", system);
+    for (size_t i = 0; i < ARRAY_LEN(libraries); i++)
+        json_set_str(versions, libraries[i].name, libraries[i].version);
+    json_set(root, "libraries", versions);
+    buf_init(&text, TEXT_BYTES_MAX);
+    json_write(&text, root, 2);
+    printf("%.*s\n", (int)text.len, (const char *)text.at);
+    buf_fini(&text);
+    json_free(root);
+}
 
 int cmd_version(const struct cli_arguments *arguments, struct err *err)
 {
-    (void)arguments;
+    struct utsname names;
+    const char *system = uname(&names) == 0 ? names.release : "unknown";
+
     (void)err;
-    printf("aidetect %s (%s)\n", AIDETECT_VERSION, AIDETECT_REVISION);
+    if (strcmp(cli_text(arguments, "format"), "json") == 0)
+        print_json(system);
+    else
+        print_text(system);
     return CLI_FINE;
 }

@@ -9,6 +9,9 @@
 enum image_format { IMAGE_FORMAT_UNKNOWN, IMAGE_JPEG, IMAGE_PNG, IMAGE_WEBP, IMAGE_FORMAT_COUNT };
 const char *image_format_name(enum image_format format); /* "unknown", "jpeg", "png", "webp" */
 
+/* What the first bytes say the file is; nothing else of it is looked at. */
+enum image_format image_format_of(struct bytes file);
+
 /* Checked before anything is decoded; the defaults are those of docs/LIMITS.md. */
 struct image_limits {
     size_t bytes_max;     /* of the encoded file */

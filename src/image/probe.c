@@ -433,16 +433,32 @@ static const char *name_foreign(struct bytes file)
     return name_markup(file);
 }
 
-static enum status probe_any(struct image_info *out, struct bytes file, struct err *err)
+enum image_format image_format_of(struct bytes file)
 {
     if (STARTS_WITH(file, 0, "\xFF\xD8\xFF"))
-        return probe_jpeg(out, file, err);
+        return IMAGE_JPEG;
     if (STARTS_WITH(file, 0, PNG_SIGNATURE))
-        return probe_png(out, file, err);
+        return IMAGE_PNG;
     if (STARTS_WITH(file, 0, "RIFF") && STARTS_WITH(file, 8, "WEBP"))
-        return probe_webp(out, file, err);
+        return IMAGE_WEBP;
+    return IMAGE_FORMAT_UNKNOWN;
+}
 
-    const char *name = name_foreign(file);
+static enum status probe_any(struct image_info *out, struct bytes file, struct err *err)
+{
+    const char *name;
+
+    switch (image_format_of(file)) {
+    case IMAGE_JPEG:
+        return probe_jpeg(out, file, err);
+    case IMAGE_PNG:
+        return probe_png(out, file, err);
+    case IMAGE_WEBP:
+        return probe_webp(out, file, err);
+    default:
+        break;
+    }
+    name = name_foreign(file);
     if (name)
         return err_set(err, ST_UNSUPPORTED, "this is a %s file: only JPEG, PNG and WebP are read",
                        name);
