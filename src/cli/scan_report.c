@@ -104,10 +104,11 @@ static void print_table_failure(struct cli_scan_report *report, const char *path
                                 const struct err *err)
 {
     struct buf *line = &report->line;
+    const char *named = strstr(err->msg, path);
 
     fflush(report->out);
     buf_add_str(line, "aidetect scan: ");
-    if (!strstr(err->msg, path)) { /* what could not be opened is named already */
+    if (!named || named == err->msg || named[-1] != '\'') { /* not "cannot open 'PATH'" */
         add_printable(line, path);
         buf_add_str(line, ": ");
     }

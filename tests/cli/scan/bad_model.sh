@@ -1,0 +1,7 @@
+make_photo texture-jpeg a.jpg
+aidetect scan -m missing a.jpg
+echo $? >&2
+head -c 1000 /dev/urandom >noise
+aidetect scan -m noise a.jpg 2>&1 | sed 's/:.*/: .../'
+make_model real m && head -c 9000 m >cut
+aidetect scan -m cut a.jpg 2>/dev/null

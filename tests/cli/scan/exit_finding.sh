@@ -1,0 +1,2 @@
+make_model ai m && make_photo texture-jpeg a.jpg
+aidetect scan -m m a.jpg >/dev/null 2>&1

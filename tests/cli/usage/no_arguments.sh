@@ -1,0 +1,2 @@
+# Without a command the overview goes to standard error.
+aidetect

@@ -1,0 +1,2 @@
+aidetect version
+aidetect --version
