@@ -58,6 +58,30 @@ void image_flatten(uint8_t *rgb, const uint8_t *rgba, size_t count)
     }
 }
 
+enum status image_new_rgba(uint8_t **out, uint32_t width, uint32_t height, struct arena *arena,
+                           struct err *err)
+{
+    uint8_t *rgba = arena_try(arena, (size_t)width * height, 4);
+
+    if (!rgba)
+        return err_set(err, ST_NOMEM, "no room for an image of %ux%u pixels with alpha", width,
+                       height);
+    *out = rgba;
+    return ST_OK;
+}
+
+struct image image_squeeze(uint8_t *rgba, uint32_t width, uint32_t height, struct arena *arena,
+                           size_t mark)
+{
+    size_t count = (size_t)width * height;
+
+    image_flatten(rgba, rgba, count);
+    arena_release(arena, mark);
+    uint8_t *rgb = arena_try(arena, count, 3);
+    REQUIRE(rgb == rgba); /* less than before, so at the same place */
+    return (struct image){.width = width, .height = height, .rgb = rgb};
+}
+
 enum status image_decode(struct image *out, struct image_info *info, struct bytes file,
                          const struct image_limits *limits, struct arena *arena, struct err *err)
 {

@@ -24,6 +24,14 @@ static inline bool image_orientation_transposes(uint8_t orientation)
 /* `count` RGBA pixels laid on white; `rgb` may be the same memory as `rgba`. */
 void image_flatten(uint8_t *rgb, const uint8_t *rgba, size_t count);
 
+/* Room for RGBA pixels in the arena, and its end: laid on white and squeezed to RGB in the same
+ * memory, the rest given back.  `mark` is the arena's level before image_new_rgba; nothing else
+ * may be taken in between. */
+enum status image_new_rgba(uint8_t **out, uint32_t width, uint32_t height, struct arena *arena,
+                           struct err *err) MUST_USE;
+struct image image_squeeze(uint8_t *rgba, uint32_t width, uint32_t height, struct arena *arena,
+                           size_t mark);
+
 /* An encoder's output: grows at the arena's end, so nothing else may be taken from the arena
  * between image_sink_open and image_sink_close. */
 struct image_sink {

@@ -54,37 +54,33 @@ static void on_read(png_structp codec, png_bytep at, size_t len)
     reader->rest.len -= len;
 }
 
-/* Whatever is stored, rows of 8-bit RGB come out; transparency is laid on white. */
+/* Whatever is stored, rows of 8-bit RGB come out, or RGBA when anything is transparent. */
 static void ask_for_rgb(png_structp codec, png_infop header)
 {
-    png_byte depth = png_get_bit_depth(codec, header);
-    png_uint_16 top = depth == 16 ? 65535 : 255;
-    png_color_16 white = {.red = top, .green = top, .blue = top, .gray = top};
-
     png_set_expand(codec);
     png_set_gray_to_rgb(codec);
-    if ((png_get_color_type(codec, header) & PNG_COLOR_MASK_ALPHA) ||
-        png_get_valid(codec, header, PNG_INFO_tRNS))
-        png_set_background(codec, &white, PNG_BACKGROUND_GAMMA_SCREEN, 0, 1.0);
     png_set_strip_16(codec);
+    png_set_interlace_handling(codec);
+    png_read_update_info(codec, header);
 }
 
-static void read_pixels(struct png_reader *reader)
+/* An interlaced image is read in several passes over all rows. */
+static void read_pixels(struct png_reader *reader, uint8_t *at, uint32_t height)
 {
-    int passes = png_set_interlace_handling(reader->codec);
-    size_t stride = (size_t)3 * reader->image.width;
+    int passes = png_get_interlace_type(reader->codec, reader->header) == PNG_INTERLACE_NONE
+                     ? 1
+                     : PNG_INTERLACE_ADAM7_PASSES;
+    size_t stride = png_get_rowbytes(reader->codec, reader->header);
 
-    png_read_update_info(reader->codec, reader->header);
-    REQUIRE(png_get_rowbytes(reader->codec, reader->header) == stride);
     for (int pass = 0; pass < passes; pass++)
-        for (uint32_t row = 0; row < reader->image.height; row++)
-            png_read_row(reader->codec, reader->image.rgb + stride * row, NULL);
+        for (uint32_t row = 0; row < height; row++)
+            png_read_row(reader->codec, at + stride * row, NULL);
     png_read_end(reader->codec, NULL);
 }
 
-/* Jumps to reader->failure.back when libpng gives up. */
-static enum status decode_png(struct png_reader *reader, const struct image_info *info,
-                              struct arena *arena, struct err *err)
+/* Reads the chunks before the pixels; libpng must see the image that the limits were checked on. */
+static enum status read_header(struct png_reader *reader, const struct image_info *info,
+                               struct err *err)
 {
     reader->header = png_create_info_struct(reader->codec);
     if (!reader->header)
@@ -97,12 +93,36 @@ static enum status decode_png(struct png_reader *reader, const struct image_info
     if (png_get_image_width(reader->codec, reader->header) != info->width ||
         png_get_image_height(reader->codec, reader->header) != info->height)
         return err_set(err, ST_INVALID, "PNG has two headers that differ");
+    return ST_OK;
+}
 
-    ask_for_rgb(reader->codec, reader->header);
-    enum status st = image_new(&reader->image, info->width, info->height, arena, err);
+/* Jumps to reader->failure.back when libpng gives up. */
+static enum status decode_png(struct png_reader *reader, const struct image_info *info,
+                              struct arena *arena, struct err *err)
+{
+    size_t mark = arena_mark(arena);
+
+    enum status st = read_header(reader, info, err);
     if (st)
         return st;
-    read_pixels(reader);
+    ask_for_rgb(reader->codec, reader->header);
+    size_t channels = png_get_channels(reader->codec, reader->header);
+    if (png_get_rowbytes(reader->codec, reader->header) != channels * info->width || channels < 3)
+        return err_set(err, ST_INVALID, "PNG does not expand to 8-bit colours");
+    if (channels == 4) {
+        uint8_t *rgba = NULL;
+
+        st = image_new_rgba(&rgba, info->width, info->height, arena, err);
+        if (st)
+            return st;
+        read_pixels(reader, rgba, info->height);
+        reader->image = image_squeeze(rgba, info->width, info->height, arena, mark);
+    } else {
+        st = image_new(&reader->image, info->width, info->height, arena, err);
+        if (st)
+            return st;
+        read_pixels(reader, reader->image.rgb, info->height);
+    }
     return ST_OK;
 }
 

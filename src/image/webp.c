@@ -64,23 +64,19 @@ static enum status decode_opaque(struct image *out, const struct image_info *inf
     return st ? st : decode_bitstream(out->rgb, file, info->width, info->height, false, err);
 }
 
-/* RGBA first, then squeezed to RGB in the same memory. */
 static enum status decode_alpha(struct image *out, const struct image_info *info, struct bytes file,
                                 struct arena *arena, struct err *err)
 {
-    size_t mark = arena_mark(arena), count = (size_t)info->width * info->height;
-    uint8_t *rgba = arena_try(arena, count, 4);
+    size_t mark = arena_mark(arena);
+    uint8_t *rgba = NULL;
 
-    if (!rgba)
-        return err_set(err, ST_NOMEM, "no room for a WebP of %ux%u pixels with alpha", info->width,
-                       info->height);
-    enum status st = decode_bitstream(rgba, file, info->width, info->height, true, err);
+    enum status st = image_new_rgba(&rgba, info->width, info->height, arena, err);
     if (st)
         return st;
-    image_flatten(rgba, rgba, count);
-    arena_release(arena, mark);
-    st = image_new(out, info->width, info->height, arena, err);
-    REQUIRE(st == ST_OK && out->rgb == rgba); /* less than before, at the same place */
+    st = decode_bitstream(rgba, file, info->width, info->height, true, err);
+    if (st)
+        return st;
+    *out = image_squeeze(rgba, info->width, info->height, arena, mark);
     return ST_OK;
 }
 
