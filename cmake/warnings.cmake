@@ -7,7 +7,10 @@ add_compile_options(
   -Wmissing-prototypes 
   -Wcast-qual
   -Wwrite-strings -Wpointer-arith -Wvla -Wformat=2
-  -Wno-format-truncation -Wundef -fno-common -fstack-protector-strong)
+  -Wundef -fno-common -fstack-protector-strong)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-Wno-format-truncation) # clang does not know it
+endif()
 if(AIDETECT_WERROR)
   add_compile_options(-Werror)
 endif()

@@ -5,7 +5,15 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) /* gcc */
+#define POISONING 1
+#elif defined(__has_feature) /* clang */
+#if __has_feature(address_sanitizer)
+#define POISONING 1
+#endif
+#endif
+
+#ifdef POISONING
 #include <sanitizer/asan_interface.h>
 #define POISON(at, size)   ASAN_POISON_MEMORY_REGION((at), (size))
 #define UNPOISON(at, size) ASAN_UNPOISON_MEMORY_REGION((at), (size))

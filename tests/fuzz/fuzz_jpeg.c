@@ -1,0 +1,8 @@
+/* Any bytes into the JPEG decoder: an answer, never a crash. */
+#include "fuzz_image.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_decode((struct bytes){data, size}, IMAGE_JPEG);
+    return 0;
+}
