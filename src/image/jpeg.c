@@ -51,6 +51,7 @@ static void on_message(j_common_ptr codec, int level)
     case JWRN_BOGUS_PROGRESSION:
     case JWRN_EXTRANEOUS_DATA:
     case JWRN_JFIF_MAJOR:
+    case JWRN_NOT_SEQUENTIAL: /* of values that a sequential decoder ignores */
     case JWRN_TOO_MUCH_DATA:
         return;
     default:

@@ -196,7 +196,7 @@ static bool make_kernel(struct kernel *out, uint32_t in_size, uint32_t out_size,
 {
     double scale = (double)in_size / out_size;
     double stretch = MAX_OF(scale, 1.0); /* when shrinking, the filter covers more pixels */
-    double taps = 2.0 * ceil(filter_radius[filter] * stretch) + 1.0;
+    double taps = ceil(2.0 * filter_radius[filter] * stretch);
     struct kernel kernel = {.taps = taps < in_size ? (uint32_t)taps : in_size};
 
     kernel.start = ARENA_NEW(arena, uint32_t, out_size);
@@ -211,21 +211,23 @@ static bool make_kernel(struct kernel *out, uint32_t in_size, uint32_t out_size,
 }
 
 /* sum[i] over `taps` rows of `len` bytes, four rows at a time. */
-static void blend_rows(float *restrict sum, const uint8_t *restrict rows, size_t stride, size_t len,
-                       const float *weight, uint32_t taps)
+static inline __attribute__((always_inline)) void blend_rows_body(float *restrict sum,
+                                                                  const uint8_t *restrict rows,
+                                                                  size_t len, const float *weight,
+                                                                  uint32_t taps)
 {
     uint32_t tap = 0;
 
     memset(sum, 0, len * sizeof *sum);
     for (; tap + 4 <= taps; tap += 4) {
-        const uint8_t *a = rows + stride * tap, *b = a + stride, *c = b + stride, *d = c + stride;
+        const uint8_t *a = rows + len * tap, *b = a + len, *c = b + len, *d = c + len;
         float wa = weight[tap], wb = weight[tap + 1], wc = weight[tap + 2], wd = weight[tap + 3];
 
         for (size_t i = 0; i < len; i++)
             sum[i] += wa * (float)a[i] + wb * (float)b[i] + (wc * (float)c[i] + wd * (float)d[i]);
     }
     for (; tap < taps; tap++) {
-        const uint8_t *a = rows + stride * tap;
+        const uint8_t *a = rows + len * tap;
         float wa = weight[tap];
 
         if (wa != 0.0f)
@@ -236,8 +238,9 @@ static void blend_rows(float *restrict sum, const uint8_t *restrict rows, size_t
 
 /* Four floats at once; the fourth lane of an RGB pixel is its neighbour's red and is ignored. */
 typedef float lanes __attribute__((vector_size(16)));
+typedef int32_t whole_lanes __attribute__((vector_size(16)));
 
-static inline lanes load_lanes(const float *at)
+static inline __attribute__((always_inline)) lanes load_lanes(const float *at)
 {
     lanes value;
 
@@ -245,39 +248,70 @@ static inline lanes load_lanes(const float *at)
     return value;
 }
 
-static inline uint8_t to_byte(float value)
-{
-    return (uint8_t)(CLAMP(value, 0.0f, 255.0f) + 0.5f);
-}
-
 /* `row` has one float more than its pixels need. */
-static void blend_columns(uint8_t *restrict out, const float *restrict row, uint32_t width,
-                          const struct kernel *kernel)
+static inline __attribute__((always_inline)) void blend_columns_body(uint8_t *restrict out,
+                                                                     const float *restrict row,
+                                                                     uint32_t width,
+                                                                     const struct kernel *kernel)
 {
-    for (uint32_t x = 0; x < width; x++) {
+    for (uint32_t x = 0; x < width; x++, out += 3) {
         const float *weight = kernel->weight + (size_t)x * kernel->taps;
         const float *from = row + (size_t)3 * kernel->start[x];
         lanes even = {0}, odd = {0};
         uint32_t tap = 0;
 
-        for (; tap + 2 <= kernel->taps; tap += 2) {
-            even += load_lanes(from + 3 * tap) * weight[tap];
-            odd += load_lanes(from + 3 * tap + 3) * weight[tap + 1];
+        for (; tap + 2 <= kernel->taps; tap += 2, from += 6) {
+            even += load_lanes(from) * weight[tap];
+            odd += load_lanes(from + 3) * weight[tap + 1];
         }
         if (tap < kernel->taps)
-            even += load_lanes(from + 3 * tap) * weight[tap];
-        even += odd;
-        out[0] = to_byte(even[0]);
-        out[1] = to_byte(even[1]);
-        out[2] = to_byte(even[2]);
-        out += 3;
+            even += load_lanes(from) * weight[tap];
+        /* Rounds to nearest; what is below 0 is clamped anyway. */
+        whole_lanes value = __builtin_convertvector(even + odd + 0.5f, whole_lanes);
+        out[0] = (uint8_t)CLAMP(value[0], 0, 255);
+        out[1] = (uint8_t)CLAMP(value[1], 0, 255);
+        out[2] = (uint8_t)CLAMP(value[2], 0, 255);
     }
+}
+
+/* The same C for two instruction sets, without fused multiply-add: the same bits from both. */
+struct blend {
+    void (*rows)(float *sum, const uint8_t *rows, size_t len, const float *weight, uint32_t taps);
+    void (*columns)(uint8_t *out, const float *row, uint32_t width, const struct kernel *kernel);
+};
+
+#define BLEND_FOR(name, target_attribute)                                                          \
+    target_attribute static void blend_rows_##name(float *sum, const uint8_t *rows, size_t len,    \
+                                                   const float *weight, uint32_t taps)             \
+    {                                                                                              \
+        blend_rows_body(sum, rows, len, weight, taps);                                             \
+    }                                                                                              \
+    target_attribute static void blend_columns_##name(uint8_t *out, const float *row,              \
+                                                      uint32_t width, const struct kernel *kernel) \
+    {                                                                                              \
+        blend_columns_body(out, row, width, kernel);                                               \
+    }                                                                                              \
+    static const struct blend blend_##name = {blend_rows_##name, blend_columns_##name}
+
+BLEND_FOR(plain, );
+#if defined(__x86_64__)
+BLEND_FOR(avx2, __attribute__((target("avx2"))));
+#endif
+
+static const struct blend *choose_blend(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2"))
+        return &blend_avx2;
+#endif
+    return &blend_plain;
 }
 
 static enum status resize_rows(const struct image *out, const struct image *in,
                                enum image_filter filter, struct arena *arena, struct err *err)
 {
     struct kernel across, down;
+    const struct blend *blend = choose_blend();
     size_t stride = (size_t)3 * in->width;
     float *row = arena_try(arena, stride + 1, sizeof(float));
 
@@ -287,9 +321,9 @@ static enum status resize_rows(const struct image *out, const struct image *in,
                        in->height, out->width, out->height);
     row[stride] = 0.0f;
     for (uint32_t y = 0; y < out->height; y++) {
-        blend_rows(row, in->rgb + stride * down.start[y], stride, stride,
-                   down.weight + (size_t)y * down.taps, down.taps);
-        blend_columns(out->rgb + (size_t)3 * out->width * y, row, out->width, &across);
+        blend->rows(row, in->rgb + stride * down.start[y], stride,
+                    down.weight + (size_t)y * down.taps, down.taps);
+        blend->columns(out->rgb + (size_t)3 * out->width * y, row, out->width, &across);
     }
     return ST_OK;
 }

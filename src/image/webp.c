@@ -9,7 +9,8 @@
 #include <webp/demux.h>
 #include <webp/encode.h>
 
-#define ENCODER_METHOD 4 /* effort 0..6: what cwebp and Pillow write when nobody chooses */
+/* Effort 0..6: half the time of the usual 4 for files 3 % larger; training encodes every crop. */
+#define ENCODER_METHOD 2
 
 /* ---- decoding ---- */
 
