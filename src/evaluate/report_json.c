@@ -1,0 +1,133 @@
+/* evaluate/report_json.c - the report for programs; its keys are described in docs/FORMATS.md. */
+#include "base/json.h"
+#include "evaluate/evaluate.h"
+
+static void set_interval(struct json *object, const char *key, struct evaluate_interval interval)
+{
+    struct json *pair = json_new_array();
+
+    json_append_number(pair, interval.low);
+    json_append_number(pair, interval.high);
+    json_set(object, key, pair);
+}
+
+static void set_slices(struct json *object, const char *key, const char *rate,
+                       const struct evaluate_slice *slices, size_t count, const char *const *names)
+{
+    struct json *all = json_new_object();
+
+    for (size_t i = 0; i < count; i++) {
+        struct json *one = json_new_object();
+        json_set_int(one, "n", (int64_t)slices[i].n);
+        json_set_number(one, rate, (double)slices[i].called_ai / (double)slices[i].n);
+        json_set(all, names[slices[i].id], one);
+    }
+    json_set(object, key, all);
+}
+
+static struct json *confusion_json(const struct evaluate_confusion *confusion)
+{
+    struct json *object = json_new_object();
+
+    json_set_int(object, "tp", (int64_t)confusion->tp);
+    json_set_int(object, "fp", (int64_t)confusion->fp);
+    json_set_int(object, "tn", (int64_t)confusion->tn);
+    json_set_int(object, "fn", (int64_t)confusion->fn);
+    return object;
+}
+
+static struct json *tier_json(const struct evaluate_statistics *s,
+                              const struct train_manifest *manifest)
+{
+    struct json *tier = json_new_object();
+
+    json_set_int(tier, "n", (int64_t)s->n);
+    json_set_number(tier, "balanced_accuracy", s->balanced_accuracy);
+    set_interval(tier, "balanced_accuracy_ci", s->balanced_accuracy_ci);
+    set_interval(tier, "balanced_accuracy_ci_by_source", s->balanced_accuracy_ci_by_source);
+    json_set_number(tier, "auc", s->auc);
+    set_interval(tier, "auc_ci", s->auc_ci);
+    set_interval(tier, "auc_ci_by_source", s->auc_ci_by_source);
+    json_set_number(tier, "precision", s->precision);
+    json_set_number(tier, "recall", s->recall);
+    json_set_number(tier, "f1", s->f1);
+    json_set_number(tier, "fpr", s->fpr);
+    json_set_number(tier, "tpr_at_fpr_1", s->tpr_at_fpr_1);
+    json_set_number(tier, "tpr_at_fpr_5", s->tpr_at_fpr_5);
+    json_set_number(tier, "ece", s->ece);
+    json_set_number(tier, "brier", s->brier);
+    json_set(tier, "confusion", confusion_json(&s->confusion));
+    set_slices(tier, "per_source", "fpr", s->sources, s->source_count, manifest->source_names);
+    set_slices(tier, "per_family", "recall", s->families, s->family_count, manifest->family_names);
+    return tier;
+}
+
+static struct json *failures_json(const struct evaluate_report *report)
+{
+    struct json *all = json_new_array();
+
+    for (size_t i = 0; i < report->scores->failure_count; i++) {
+        const struct evaluate_failure *failure = &report->scores->failures[i];
+        struct json *one = json_new_object();
+        json_set_str(one, "file", report->manifest->rows[failure->row].file);
+        json_set_str(
+            one, "tier",
+            failure->tier == EVALUATE_TIER_COUNT ? "all" : evaluate_tier_info(failure->tier)->name);
+        json_set_str(one, "error", status_name(failure->code));
+        json_set_str(one, "detail", failure->message);
+        json_append(all, one);
+    }
+    return all;
+}
+
+static struct json *controls_json(const struct evaluate_controls *controls)
+{
+    struct json *all = json_new_object();
+    struct json *shuffled = json_new_object();
+    struct json *metadata = json_new_object();
+
+    json_set_str(all, "tier", evaluate_tier_info(controls->tier)->name);
+    json_set_int(shuffled, "shuffles", EVALUATE_PERMUTATIONS);
+    json_set_number(shuffled, "auc_mean", controls->shuffled_auc_mean);
+    set_interval(shuffled, "auc_range", controls->shuffled_auc_range);
+    json_set_number(shuffled, "share_at_least_as_good", controls->shuffled_at_least);
+    json_set(all, "shuffled_labels", shuffled);
+    json_set_str(metadata, "fit_role", controls->fit_role);
+    json_set_int(metadata, "fit_n", (int64_t)controls->fit_count);
+    for (size_t i = 0; i < EVALUATE_CONTROL_SETS; i++) {
+        const struct evaluate_control_set *set = &controls->sets[i];
+        struct json *one = json_new_object();
+        json_set_bool(one, "visible", set->visible);
+        json_set_int(one, "n", (int64_t)set->statistics.n);
+        json_set_number(one, "auc", set->statistics.auc);
+        set_interval(one, "auc_ci", set->statistics.auc_ci);
+        set_interval(one, "auc_ci_by_source", set->statistics.auc_ci_by_source);
+        json_set_number(one, "balanced_accuracy", set->statistics.balanced_accuracy);
+        json_set(metadata, set->name, one);
+    }
+    json_set(all, "metadata", metadata);
+    return all;
+}
+
+void evaluate_report_json(struct buf *out, const struct evaluate_report *report)
+{
+    struct json *object = json_new_object();
+    struct json *tiers = json_new_object();
+
+    json_set_str(object, "model", report->model);
+    json_set_str(object, "model_sha256", report->model_sha256);
+    json_set_number(object, "threshold", report->threshold);
+    json_set_str(object, "data_sha256", report->manifest->sha256);
+    json_set_str(object, "role", report->role);
+    for (unsigned i = 0; i < EVALUATE_TIER_COUNT; i++)
+        if (report->present[i])
+            json_set(tiers, evaluate_tier_info((enum evaluate_tier)i)->name,
+                     tier_json(&report->tiers[i], report->manifest));
+    json_set(object, "tiers", tiers);
+    json_set(object, "failed", failures_json(report));
+    if (report->has_controls)
+        json_set(object, "controls", controls_json(&report->controls));
+    json_write(out, object, 2);
+    buf_add_str(out, "\n");
+    json_free(object);
+}

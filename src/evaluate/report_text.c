@@ -1,0 +1,233 @@
+/* evaluate/report_text.c - the report for people: aligned columns, rates as percentages. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "evaluate/evaluate.h"
+
+#define NAME_WIDTH     44
+#define FAILURES_SHOWN 20
+#define CELL           32
+
+/* "81.3" or "-"; cells of one column have one width. */
+static const char *percent(char out[CELL], double share)
+{
+    if (isfinite(share))
+        (void)snprintf(out, CELL, "%.1f", 100 * share);
+    else
+        (void)snprintf(out, CELL, "-");
+    return out;
+}
+
+static const char *percent_range(char out[CELL], struct evaluate_interval interval)
+{
+    if (isfinite(interval.low))
+        (void)snprintf(out, CELL, "[%.1f, %.1f]", 100 * interval.low, 100 * interval.high);
+    else
+        (void)snprintf(out, CELL, "-");
+    return out;
+}
+
+static const char *decimal(char out[CELL], double value)
+{
+    if (isfinite(value))
+        (void)snprintf(out, CELL, "%.3f", value);
+    else
+        (void)snprintf(out, CELL, "-");
+    return out;
+}
+
+static const char *decimal_range(char out[CELL], struct evaluate_interval interval)
+{
+    if (isfinite(interval.low))
+        (void)snprintf(out, CELL, "[%.3f, %.3f]", interval.low, interval.high);
+    else
+        (void)snprintf(out, CELL, "-");
+    return out;
+}
+
+static const char *tier_name(unsigned i)
+{
+    return evaluate_tier_info((enum evaluate_tier)i)->name;
+}
+
+static void write_head(struct buf *out, const struct evaluate_report *report)
+{
+    size_t reals = 0;
+    size_t rows = report->scores->row_count;
+    size_t tier_count = report->scores->count / rows;
+
+    for (size_t i = 0; i < rows; i++) {
+        const struct evaluate_score *score = &report->scores->scores[i * tier_count];
+        reals += report->manifest->rows[score->row].label == TRAIN_LABEL_REAL;
+    }
+    buf_printf(out, "model      %s  (sha256 %.16s)\n", report->model, report->model_sha256);
+    buf_printf(out, "data       role %s: %zu photos, %zu real, %zu AI-generated  (sha256 %.16s)\n",
+               report->role, rows, reals, rows - reals, report->manifest->sha256);
+    buf_printf(out, "threshold  %.4f, the same for all tiers\n", report->threshold);
+    buf_printf(out, "speed      %.1f s for %zu judgements\n", report->scores->seconds,
+               report->scores->count);
+}
+
+static void write_accuracy(struct buf *out, const struct evaluate_report *report)
+{
+    char a[CELL];
+    char b[CELL];
+    char c[CELL];
+
+    buf_printf(out, "\n%-10s %-24s %6s  %8s  %-14s  %-14s  %5s  %-14s  %-14s\n", "tier", "", "n",
+               "bal.acc.", "95 % photos", "95 % sources", "AUC", "95 % photos", "95 % sources");
+    for (unsigned i = 0; i < EVALUATE_TIER_COUNT; i++) {
+        const struct evaluate_statistics *s = &report->tiers[i];
+        if (!report->present[i])
+            continue;
+        buf_printf(out, "%-10s %-24s %6zu  ", tier_name(i),
+                   evaluate_tier_info((enum evaluate_tier)i)->help, s->n);
+        buf_printf(out, "%8s  %-14s  %-14s  ", percent(a, s->balanced_accuracy),
+                   percent_range(b, s->balanced_accuracy_ci),
+                   percent_range(c, s->balanced_accuracy_ci_by_source));
+        buf_printf(out, "%5s  %-14s  %-14s\n", decimal(a, s->auc), decimal_range(b, s->auc_ci),
+                   decimal_range(c, s->auc_ci_by_source));
+    }
+}
+
+static void write_rates(struct buf *out, const struct evaluate_report *report)
+{
+    char c[8][CELL];
+
+    buf_printf(out, "\n%-10s %9s %6s %6s %6s %9s %9s %6s %6s %6s %6s %6s %6s\n", "tier",
+               "precision", "recall", "F1", "FPR", "TPR@FPR1", "TPR@FPR5", "ECE", "Brier", "TP",
+               "FP", "TN", "FN");
+    for (unsigned i = 0; i < EVALUATE_TIER_COUNT; i++) {
+        const struct evaluate_statistics *s = &report->tiers[i];
+        if (!report->present[i])
+            continue;
+        buf_printf(out, "%-10s %9s %6s %6s %6s %9s %9s %6s %6s %6zu %6zu %6zu %6zu\n", tier_name(i),
+                   percent(c[0], s->precision), percent(c[1], s->recall), percent(c[2], s->f1),
+                   percent(c[3], s->fpr), percent(c[4], s->tpr_at_fpr_1),
+                   percent(c[5], s->tpr_at_fpr_5), decimal(c[6], s->ece), decimal(c[7], s->brier),
+                   s->confusion.tp, s->confusion.fp, s->confusion.tn, s->confusion.fn);
+    }
+}
+
+/* A name cut to the column without splitting a UTF-8 character; control bytes become "?". */
+static void write_name(struct buf *out, const char *name)
+{
+    size_t len = strlen(name);
+    size_t width = 0;
+
+    for (size_t i = 0; i < len && width < NAME_WIDTH; i++) {
+        unsigned char byte = (unsigned char)name[i];
+        bool continues = (byte & 0xC0) == 0x80;
+        buf_printf(out, "%c", byte < 0x20 || byte == 0x7F ? '?' : byte);
+        width += !continues;
+        while (i + 1 < len && ((unsigned char)name[i + 1] & 0xC0) == 0x80)
+            buf_add(out, &name[++i], 1);
+    }
+    buf_printf(out, "%*s", (int)(NAME_WIDTH - width), "");
+}
+
+static const struct evaluate_slice *find_slice(const struct evaluate_slice *slices, size_t count,
+                                               uint32_t id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (slices[i].id == id)
+            return &slices[i];
+    return NULL;
+}
+
+static void write_slice(struct buf *out, const struct evaluate_report *report, bool ai,
+                        const struct evaluate_slice *slice)
+{
+    write_name(out,
+               (ai ? report->manifest->family_names : report->manifest->source_names)[slice->id]);
+    buf_printf(out, " %6zu", slice->n);
+    for (unsigned i = 0; i < EVALUATE_TIER_COUNT; i++) {
+        const struct evaluate_statistics *s = &report->tiers[i];
+        char cell[CELL];
+        if (!report->present[i])
+            continue;
+        const struct evaluate_slice *same = ai ? find_slice(s->families, s->family_count, slice->id)
+                                               : find_slice(s->sources, s->source_count, slice->id);
+        buf_printf(out, " %9s",
+                   percent(cell, same ? (double)same->called_ai / (double)same->n : (double)NAN));
+    }
+    buf_add_str(out, "\n");
+}
+
+/* Share called AI-generated: false alarms of real sources, hits of generators.  The first tier
+ * gives the rows and their counts. */
+static void write_slices(struct buf *out, const struct evaluate_report *report, bool ai)
+{
+    const struct evaluate_statistics *first = NULL;
+
+    buf_printf(out, "\n%-*s %6s", NAME_WIDTH,
+               ai ? "recall by generator, %" : "false-positive rate by real source, %", "n");
+    for (unsigned i = 0; i < EVALUATE_TIER_COUNT; i++) {
+        if (!report->present[i])
+            continue;
+        first = first ? first : &report->tiers[i];
+        buf_printf(out, " %9s", tier_name(i));
+    }
+    buf_add_str(out, "\n");
+    if (!first)
+        return;
+    const struct evaluate_slice *slices = ai ? first->families : first->sources;
+    size_t count = ai ? first->family_count : first->source_count;
+    for (size_t i = 0; i < count; i++)
+        write_slice(out, report, ai, &slices[i]);
+}
+
+static void write_controls(struct buf *out, const struct evaluate_controls *controls)
+{
+    char a[CELL];
+    char b[CELL];
+    char c[CELL];
+
+    buf_printf(out, "\ncontrols at %s, all of which should be at chance (AUC 0.5)\n",
+               evaluate_tier_info(controls->tier)->name);
+    buf_printf(out,
+               "labels shuffled by source     AUC %s, middle 95 %% %s; %s %% of the shuffles "
+               "reach the true AUC\n",
+               decimal(a, controls->shuffled_auc_mean),
+               decimal_range(b, controls->shuffled_auc_range),
+               percent(c, controls->shuffled_at_least));
+    for (size_t i = 0; i < EVALUATE_CONTROL_SETS; i++) {
+        const struct evaluate_control_set *set = &controls->sets[i];
+        buf_printf(out, "metadata only, %-14s AUC %s, by source %s  (%s)\n", set->name,
+                   decimal(a, set->statistics.auc),
+                   decimal_range(b, set->statistics.auc_ci_by_source), set->help);
+    }
+    buf_printf(out, "metadata fitted on %zu rows of role %s\n", controls->fit_count,
+               controls->fit_role);
+}
+
+static void write_failures(struct buf *out, const struct evaluate_report *report)
+{
+    const struct evaluate_scores *scores = report->scores;
+
+    if (!scores->failure_count)
+        return;
+    buf_printf(out, "\n%zu failed and are not in the figures\n", scores->failure_count);
+    for (size_t i = 0; i < MIN_OF(scores->failure_count, FAILURES_SHOWN); i++) {
+        const struct evaluate_failure *failure = &scores->failures[i];
+        const char *tier =
+            failure->tier == EVALUATE_TIER_COUNT ? "all" : evaluate_tier_info(failure->tier)->name;
+        buf_printf(out, "  %s, tier %s: %s\n", report->manifest->rows[failure->row].file, tier,
+                   failure->message);
+    }
+    if (scores->failure_count > FAILURES_SHOWN)
+        buf_printf(out, "  and %zu more\n", scores->failure_count - FAILURES_SHOWN);
+}
+
+void evaluate_report_text(struct buf *out, const struct evaluate_report *report)
+{
+    write_head(out, report);
+    write_accuracy(out, report);
+    write_rates(out, report);
+    write_slices(out, report, false);
+    write_slices(out, report, true);
+    if (report->has_controls)
+        write_controls(out, &report->controls);
+    write_failures(out, report);
+}
