@@ -1,0 +1,170 @@
+"""PyTorch's side of the network benchmarks; the protocol is that of bench_network.c.
+
+    peer_torch.py FOLDER CROP_COUNT
+
+Reads model.safetensors and crops.bin from FOLDER, writes output_torch.bin (batch norm as PyTorch
+computes it, nothing folded).  Then answers "run TASK N" with seconds of CPU time of the whole
+process.  Tasks: eager, jit (optimize_for_inference), jit8 (eight crops a call), training.
+"""
+import json
+import struct
+import sys
+import time
+
+import numpy
+import torch
+from torch import nn
+
+TRAINING_BATCH = 32  # as in bench_network.c
+EPSILON = 1e-5
+
+
+def read_safetensors(path):
+    with open(path, "rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+        data = file.read()
+    metadata = header.pop("__metadata__")
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        values = numpy.frombuffer(data[begin:end], dtype="<f4").reshape(entry["shape"])
+        tensors[name] = torch.from_numpy(values.copy())
+    return metadata, tensors
+
+
+class Layer:
+    """One line of the network description."""
+
+    def __init__(self, line, above):
+        self.op, self.name, *rest = line.split()
+        given = dict(word.split("=", 1) if "=" in word else (word, True) for word in rest)
+        self.source = given.get("from", above)
+        self.add = given.get("add")
+        self.relu = "relu" in given
+        self.norm = "norm" in given
+        self.depthwise = "depthwise" in given
+        self.kernel = int(given.get("kernel", 1))
+        self.stride = int(given.get("stride", 1))
+        self.channels = int(given.get("channels", 0))
+        self.side = int(given.get("side", 0))
+
+
+def read_layers(text):
+    layers = []
+    for line in text.splitlines():
+        line = line.strip()
+        if line and not line.startswith("#"):
+            layers.append(Layer(line, layers[-1].name if layers else None))
+    return layers
+
+
+class Network(nn.Module):
+    """The description, run layer by layer."""
+
+    def __init__(self, layers, tensors):
+        super().__init__()
+        self.layers = layers
+        self.modules_by_name = nn.ModuleDict()
+        for layer in layers:
+            if layer.name + ".weight" in tensors:
+                self.modules_by_name[layer.name] = self.make(layer, tensors)
+
+    @staticmethod
+    def make(layer, tensors):
+        weight = tensors[layer.name + ".weight"]
+        if layer.op == "linear":
+            weight = weight.reshape(*weight.shape, 1, 1)
+        bias = tensors.get(layer.name + ".bias")
+        groups = weight.shape[0] if layer.depthwise else 1
+        conv = nn.Conv2d(weight.shape[1] * groups, weight.shape[0], layer.kernel, layer.stride,
+                         layer.kernel // 2, groups=groups, bias=bias is not None)
+        conv.weight.data.copy_(weight)
+        if bias is not None:
+            conv.bias.data.copy_(bias)
+        if not layer.norm:
+            return nn.Sequential(conv)
+        norm = nn.BatchNorm2d(weight.shape[0], eps=EPSILON)
+        for key in ("weight", "bias", "running_mean", "running_var"):
+            getattr(norm, key).data.copy_(tensors[f"{layer.name}.norm.{key}"])
+        return nn.Sequential(conv, norm)
+
+    def forward(self, crops):
+        values = {self.layers[0].name: crops}
+        for layer in self.layers[1:]:
+            value = values[layer.source]
+            if layer.name in self.modules_by_name:
+                value = self.modules_by_name[layer.name](value)
+            else:
+                kernel = layer.kernel if layer.kernel > 1 else value.shape[2]
+                stride = layer.stride if layer.kernel > 1 else kernel
+                pool = nn.functional.max_pool2d if layer.op == "max_pool" \
+                    else nn.functional.avg_pool2d
+                value = pool(value, kernel, stride)
+            if layer.add:
+                value = value + values[layer.add]
+            if layer.relu:
+                value = torch.relu(value)
+            values[layer.name] = value
+        return values[self.layers[-1].name]
+
+
+def make_training(network, crops):
+    picks = [i % len(crops) for i in range(TRAINING_BATCH)]
+    batch = crops[picks].contiguous()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4, weight_decay=0.02, foreach=True)
+    loss = nn.BCEWithLogitsLoss()
+    network.train()
+    with torch.no_grad():
+        target = torch.zeros_like(network(batch))
+    target.view(-1)[1::2] = 1
+
+    def step(_):
+        optimiser.zero_grad()
+        loss(network(batch), target).backward()
+        optimiser.step()
+
+    return step
+
+
+def main():
+    folder, count = sys.argv[1], int(sys.argv[2])
+    torch.set_num_threads(1)
+    metadata, tensors = read_safetensors(folder + "/model.safetensors")
+    layers = read_layers(metadata["network"])
+    side, channels = layers[0].side, layers[0].channels
+    crops = numpy.fromfile(folder + "/crops.bin", dtype="<f4").reshape(count, side, side, channels)
+    crops = torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous()
+
+    network = Network(layers, tensors).eval()
+    with torch.no_grad():
+        output = network(crops).permute(0, 2, 3, 1).contiguous()
+        output.numpy().astype("<f4").tofile(folder + "/output_torch.bin")
+        single = torch.jit.optimize_for_inference(
+            torch.jit.freeze(torch.jit.trace(network, crops[:1])))
+        eight = torch.jit.optimize_for_inference(
+            torch.jit.freeze(torch.jit.trace(network, crops[:8])))
+    training = make_training(Network(layers, tensors), crops)
+
+    def without_gradients(function):
+        def call(i):
+            with torch.no_grad():
+                function(i)
+        return call
+
+    tasks = {
+        "eager": without_gradients(lambda i: network(crops[i % count:i % count + 1])),
+        "jit": without_gradients(lambda i: single(crops[i % count:i % count + 1])),
+        "jit8": without_gradients(lambda i: eight(crops[:8]) if i % 8 == 0 else None),
+        "training": training,
+    }
+    print("ready", flush=True)
+    for line in sys.stdin:
+        _, task, repeats = line.split()
+        started = time.process_time()
+        for i in range(int(repeats)):
+            tasks[task](i)
+        print(f"{time.process_time() - started:.6f}", flush=True)
+
+
+main()
