@@ -1,0 +1,117 @@
+/* http/http.h - the seam to the HTTP transport: listen, let well-formed requests in, hand each to
+ * its route with its whole body, answer now or later from any thread, drain.
+ * Must not know photos, models or what a route does.  A request belongs to the server; a handler
+ * may use it until it calls http_answer.  Threads: see each function. */
+#pragma once
+
+#include "base/base.h"
+#include "base/buf.h"
+#include "base/clock.h"
+
+struct http_server;
+struct http_request;
+
+/* Called on a server thread once the body is there.  Must end in http_answer, or call
+ * http_request_defer first and have any thread call http_answer later. */
+typedef void http_handler(void *payload, struct http_request *request);
+
+struct http_route {
+    const char *method; /* "GET" also answers HEAD */
+    const char *path;   /* template: "/incidents/{id}" */
+    size_t body_max;    /* bytes; 0: the route takes no body */
+    http_handler *handle;
+};
+
+#define HTTP_ROUTE_NONE  SIZE_MAX
+#define HTTP_PARTS_MAX   16
+#define HTTP_SCRATCH_MAX 768 /* bytes of a handler's own state in each request */
+
+/* 0 stands for the default in brackets. */
+struct http_limits {
+    unsigned connections_max; /* [1024] */
+    unsigned address_max;     /* connections from one address [0: no limit] */
+    size_t bodies_bytes_max;  /* bodies of all requests together [256 MB]; over it: 503 */
+    size_t discard_bytes_max; /* a refused body up to this is read to the end, so that the
+                                 client sees the answer; over it the connection closes [32 MB] */
+    unsigned head_timeout_ms; /* from connection, or last answer, to a complete head [10 s] */
+    unsigned body_timeout_ms; /* from complete head to complete body [30 s] */
+    unsigned idle_timeout_ms; /* kept-alive connection without a request [60 s] */
+};
+
+/* One finished request, for metrics and logs. */
+struct http_done {
+    const char *request_id;
+    struct str method;
+    size_t route;        /* index, HTTP_ROUTE_NONE for unknown paths */
+    unsigned status;     /* 0: the client went away before an answer */
+    unsigned tag;        /* of struct http_answer */
+    int64_t duration_us; /* from request line to answer */
+    uint64_t body_len;
+};
+
+struct http_options {
+    const char
+        *listen; /* "ADDR:PORT", "[ADDR]:PORT", ":PORT" for all addresses; port 0: a free one */
+    const struct http_route *routes; /* borrowed */
+    size_t route_count;
+    struct http_limits limits;
+    unsigned thread_count;     /* 0: 1 */
+    uint64_t request_id_seed;  /* makes request ids hard to guess */
+    const struct clock *clock; /* borrowed */
+    void *payload;             /* passed to everything below and to the handlers */
+    /* Answers a request that no handler sees; must call http_answer before it returns. */
+    void (*refuse)(void *payload, struct http_request *request, unsigned status,
+                   const char *detail);
+    /* Called on a server thread just before the answer is sent, or after the client left. */
+    void (*done)(void *payload, const struct http_done *done);
+};
+
+/* Listens and serves when it returns.  Errors: ST_INVALID for the address, ST_IO. */
+enum status http_server_open(struct http_server **out, const struct http_options *options,
+                             struct err *err) MUST_USE;
+unsigned http_server_port(const struct http_server *server);
+/* No new connections; every further answer closes its connection.  Any thread. */
+void http_server_quiesce(struct http_server *server);
+/* Waits until no request is under way; false when that takes over timeout_ms. */
+bool http_server_wait_idle(struct http_server *server, unsigned timeout_ms) MUST_USE;
+/* Every deferred request must have been answered.  NULL is fine. */
+void http_server_close(struct http_server *server);
+
+/* ---- request: valid in a handler and, if deferred, until http_answer ---- */
+
+struct http_part {
+    char name[64];
+    char filename[256]; /* "" when absent */
+    struct bytes data;
+};
+
+const char *http_request_id(const struct http_request *request);
+struct str http_request_path(const struct http_request *request);
+const char *http_request_content_type(const struct http_request *request); /* "" when absent */
+bool http_request_is_form(const struct http_request *request);
+struct bytes http_request_body(const struct http_request *request); /* of anything but a form */
+/* The only part of that name; NULL when there is none or more than one. */
+const struct http_part *http_request_part(const struct http_request *request, const char *name);
+/* A header field's value; only in a handler, before http_request_defer. */
+bool http_request_header(struct str *out, const struct http_request *request,
+                         const char *name) MUST_USE;
+bool http_request_parameter(struct str *out, const struct http_request *request,
+                            const char *name) MUST_USE;
+/* `size` zeroed bytes for the handler's own use, the same ones on each call. */
+void *http_request_scratch(struct http_request *request, size_t size);
+/* The answer will come later, from any thread. */
+void http_request_defer(struct http_request *request);
+/* The client has closed its connection: an answer would reach nobody.  Any thread. */
+bool http_request_gone(const struct http_request *request);
+
+struct http_answer {
+    unsigned status;
+    const char *content_type; /* a constant */
+    struct bytes body;        /* copied */
+    const char *allow;        /* Allow field or NULL; copied */
+    unsigned retry_after_s;   /* 0: no Retry-After field */
+    unsigned tag;             /* passed to `done` */
+};
+
+/* Exactly once a request; it must not be used afterwards.  Any thread. */
+void http_answer(struct http_request *request, const struct http_answer *answer);

@@ -1,0 +1,549 @@
+/* http/server.c - the only file that knows libmicrohttpd: its callbacks to the phases of a request.
+ * Owns the daemon and its connections.  Must not know what routes do.
+ * Threads: the callbacks run on the daemon's threads; http_answer, quiesce and wait_idle on any. */
+#include <errno.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "http/listen.h"
+#include "http/parameter.h"
+#include "http/request.h"
+#include "http/watch.h"
+
+#define CONNECTION_MEMORY (32u << 10) /* head of a request and of its answer */
+#define RETRY_AFTER_S     1
+#define ANSWER_TIMEOUT_MS 30000 /* for a client that does not read its answer */
+
+struct http_server {
+    struct MHD_Daemon *daemon;
+    struct http_options options;
+    unsigned port;
+    struct http_pool pool;
+    struct http_watchlist watchlist;
+    _Atomic uint64_t request_count;
+    _Atomic size_t bodies_bytes; /* announced bodies under way */
+    _Atomic bool quiet;          /* quiesced */
+    pthread_mutex_t lock;        /* guards active_count */
+    pthread_cond_t idle;
+    size_t active_count;
+};
+
+static const struct http_limits limits_default = {
+    .connections_max = 1024,
+    .bodies_bytes_max = 256u << 20,
+    .discard_bytes_max = 32u << 20,
+    .head_timeout_ms = 10000,
+    .body_timeout_ms = 30000,
+    .idle_timeout_ms = 60000,
+};
+
+/* ---- requests under way ---- */
+
+static void enter(struct http_server *server, struct http_request *request)
+{
+    (void)pthread_mutex_lock(&server->lock);
+    server->active_count++;
+    (void)pthread_mutex_unlock(&server->lock);
+    request->active = true;
+}
+
+static void leave(struct http_server *server, struct http_request *request)
+{
+    if (!request->active)
+        return;
+    (void)pthread_mutex_lock(&server->lock);
+    if (--server->active_count == 0)
+        (void)pthread_cond_broadcast(&server->idle);
+    (void)pthread_mutex_unlock(&server->lock);
+    request->active = false;
+}
+
+bool http_server_wait_idle(struct http_server *server, unsigned timeout_ms)
+{
+    struct timespec until;
+    int error = 0;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    (void)pthread_mutex_lock(&server->lock);
+    while (server->active_count > 0 && error != ETIMEDOUT)
+        error = pthread_cond_timedwait(&server->idle, &server->lock, &until);
+    bool idle = server->active_count == 0;
+    (void)pthread_mutex_unlock(&server->lock);
+    return idle;
+}
+
+/* ---- answers ---- */
+
+static void report(struct http_server *server, const struct http_request *request, unsigned status)
+{
+    const struct http_done done = {
+        .request_id = request->id,
+        .method = str_of(request->method),
+        .route = request->route,
+        .status = status,
+        .tag = request->tag,
+        .duration_us = clock_monotonic_us(server->options.clock) - request->started_us,
+        .body_len = request->body_len,
+    };
+
+    server->options.done(server->options.payload, &done);
+}
+
+static void add_fields(struct MHD_Response *response, const struct http_request *request)
+{
+    char number[16];
+
+    (void)MHD_add_response_header(response, "Content-Type", request->answer_type);
+    (void)MHD_add_response_header(response, "X-Request-ID", request->id);
+    (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    (void)MHD_add_response_header(response, "X-Frame-Options", "DENY");
+    (void)MHD_add_response_header(response, "Content-Security-Policy", "default-src 'none'");
+    (void)MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+    (void)MHD_add_response_header(response, "Cache-Control", "no-store");
+    if (request->allow[0])
+        (void)MHD_add_response_header(response, "Allow", request->allow);
+    if (request->retry_after_s) {
+        (void)snprintf(number, sizeof number, "%u", request->retry_after_s);
+        (void)MHD_add_response_header(response, "Retry-After", number);
+    }
+    if (request->close || atomic_load(&request->server->quiet))
+        (void)MHD_add_response_header(response, "Connection", "close");
+}
+
+/* On a daemon thread.  The response borrows the request's buffer, which lives until on_completed.
+ */
+static enum MHD_Result send_answer(struct http_request *request)
+{
+    static uint8_t nothing;
+    struct http_server *server = request->server;
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        request->answer.len, request->answer.at ? request->answer.at : &nothing,
+        MHD_RESPMEM_PERSISTENT);
+
+    if (!response)
+        return MHD_NO; /* out of memory: the connection closes */
+    add_fields(response, request);
+    request->phase = HTTP_PHASE_ANSWERED;
+    http_watch_arm(&server->watchlist, request->watch, ANSWER_TIMEOUT_MS, false);
+    report(server, request, request->status);
+    enum MHD_Result result = MHD_queue_response(request->connection, request->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+void http_answer(struct http_request *request, const struct http_answer *answer)
+{
+    bool deferred = request->phase == HTTP_PHASE_DEFERRED;
+
+    REQUIRE(!request->answered);
+    request->answered = true;
+    request->status = answer->status;
+    request->answer_type = answer->content_type;
+    request->retry_after_s = answer->retry_after_s;
+    request->tag = answer->tag;
+    buf_reset(&request->answer);
+    buf_add(&request->answer, answer->body.at, answer->body.len);
+    if (answer->allow && answer->allow != request->allow)
+        (void)snprintf(request->allow, sizeof request->allow, "%s", answer->allow);
+    if (deferred)
+        MHD_resume_connection(request->connection); /* from here on it is the daemon's again */
+}
+
+void http_request_defer(struct http_request *request)
+{
+    request->phase = HTTP_PHASE_DEFERRED;
+    MHD_suspend_connection(request->connection);
+}
+
+static enum MHD_Result refuse_now(struct http_request *request)
+{
+    struct http_options *options = &request->server->options;
+
+    options->refuse(options->payload, request, request->refusal, request->detail);
+    REQUIRE(request->answered);
+    return send_answer(request);
+}
+
+/* ---- head ---- */
+
+struct field_list {
+    struct http_gate_field fields[HTTP_HEADERS_MAX];
+    size_t count;
+};
+
+static enum MHD_Result add_field(void *payload, enum MHD_ValueKind kind, const char *name,
+                                 size_t name_len, const char *value, size_t value_len)
+{
+    struct field_list *list = payload;
+
+    (void)kind;
+    if (list->count < HTTP_HEADERS_MAX)
+        list->fields[list->count] = (struct http_gate_field){
+            .name = {.at = name, .len = name_len},
+            .value = {.at = value ? value : "", .len = value ? value_len : 0},
+        };
+    list->count++;
+    return MHD_YES;
+}
+
+static struct str path_of(const struct http_request *request)
+{
+    return (struct str){.at = request->path, .len = request->path_len};
+}
+
+static void find_route(struct http_request *request)
+{
+    const struct http_options *options = &request->server->options;
+    unsigned found =
+        http_route_find(&request->route, request->allow, options->routes, options->route_count,
+                        str_of(request->method), path_of(request));
+
+    if (found == 404)
+        http_request_refuse(request, 404, "there is nothing at this path");
+    if (found == 405)
+        http_request_refuse(request, 405, "this path does not take this method");
+}
+
+static void check_body_size(struct http_request *request, size_t body_max)
+{
+    char detail[HTTP_DETAIL_SIZE];
+
+    if (request->body_len <= body_max)
+        return;
+    if (body_max == 0)
+        (void)snprintf(detail, sizeof detail, "this path takes no body");
+    else
+        (void)snprintf(detail, sizeof detail, "the body has %llu bytes, the limit is %zu",
+                       (unsigned long long)request->body_len, body_max);
+    http_request_refuse(request, 413, detail);
+}
+
+/* Room for the body, counted against that of all requests together. */
+static void admit_body(struct http_request *request)
+{
+    struct http_server *server = request->server;
+    size_t len = (size_t)request->body_len;
+    struct err err;
+
+    size_t before = atomic_fetch_add(&server->bodies_bytes, len);
+    request->charged = len;
+    if (before + len > server->options.limits.bodies_bytes_max ||
+        http_request_reserve(request, len, &err) != ST_OK) {
+        request->retry_after_s = RETRY_AFTER_S;
+        http_request_refuse(request, 503, "too many uploads are under way");
+        return;
+    }
+    if (http_multipart_is_form(str_of(request->content_type)) &&
+        http_request_start_form(request, &err) != ST_OK)
+        http_request_refuse(request, 400, err.msg);
+}
+
+/* True when the head lets the connection go on; false when it has to be answered and closed. */
+static bool read_head(struct http_request *request, const char *version)
+{
+    struct field_list list = {.count = 0};
+    struct http_gate_pass pass = {0};
+    struct str proposed_id = {0};
+    struct err err;
+
+    (void)MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, add_field, &list);
+    if (!http_request_header(&proposed_id, request, "X-Request-ID"))
+        proposed_id = (struct str){0};
+    uint64_t number = atomic_fetch_add(&request->server->request_count, 1);
+    struct rng rng = rng_derive(request->server->options.request_id_seed, number);
+    http_request_set_id(request, proposed_id, rng_u64(&rng));
+
+    const struct http_gate_head head = {
+        .method = str_of(request->method),
+        .version = str_of(version),
+        .uri_len = request->uri_len,
+        .fields = list.fields,
+        .field_count = list.count,
+    };
+    unsigned refusal = http_gate_check(&pass, &head, &err);
+    if (refusal) {
+        http_request_refuse(request, refusal, err.msg);
+        return false;
+    }
+    request->body_len = pass.body_len;
+    size_t type_len = MIN_OF(pass.content_type.len, sizeof request->content_type - 1);
+    (void)snprintf(request->content_type, sizeof request->content_type, "%.*s", (int)type_len,
+                   type_len ? pass.content_type.at : "");
+    find_route(request);
+    if (!request->refusal)
+        check_body_size(request, request->server->options.routes[request->route].body_max);
+    if (!request->refusal && request->body_len)
+        admit_body(request);
+    return !(request->refusal && request->body_len &&
+             (pass.expects_continue ||
+              request->body_len > request->server->options.limits.discard_bytes_max));
+}
+
+/* ---- callbacks ---- */
+
+/* The request line is there.  The raw URI is kept: no decoding means nothing to decode twice. */
+static void *on_uri(void *payload, const char *uri, struct MHD_Connection *connection)
+{
+    struct http_server *server = payload;
+    struct http_request *request = http_pool_take(&server->pool);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    request->server = server;
+    request->connection = connection;
+    request->watch = info->socket_context;
+    request->fd = request->watch->fd;
+    request->started_us = clock_monotonic_us(server->options.clock);
+    request->uri_len = strlen(uri);
+    request->path_len = MIN_OF(strcspn(uri, "?"), sizeof request->path - 1);
+    memcpy(request->path, uri, request->path_len);
+    request->path[request->path_len] = '\0';
+    return request;
+}
+
+static enum MHD_Result on_head(struct http_request *request, const char *method,
+                               const char *version)
+{
+    struct http_server *server = request->server;
+
+    (void)snprintf(request->method, sizeof request->method, "%s", method);
+    enter(server, request);
+    if (!read_head(request, version)) {
+        request->close = true;
+        return refuse_now(request);
+    }
+    request->phase = request->refusal ? HTTP_PHASE_DISCARD : HTTP_PHASE_BODY;
+    http_watch_arm(&server->watchlist, request->watch,
+                   request->body_len ? server->options.limits.body_timeout_ms : 0, true);
+    return MHD_YES; /* an answer on the first call would cost the client its connection */
+}
+
+/* The request is complete: to its handler, or refused. */
+static enum MHD_Result on_complete_request(struct http_request *request)
+{
+    struct http_server *server = request->server;
+
+    http_watch_arm(&server->watchlist, request->watch, 0, false);
+    http_request_end_body(request);
+    if (request->refusal)
+        return refuse_now(request);
+    server->options.routes[request->route].handle(server->options.payload, request);
+    /* A deferred request may already be answered, by another thread: hands off. */
+    if (request->phase == HTTP_PHASE_DEFERRED)
+        return MHD_YES;
+    REQUIRE(request->answered);
+    return send_answer(request);
+}
+
+static enum MHD_Result on_request(void *payload, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_len, void **state)
+{
+    struct http_request *request = *state;
+
+    (void)payload;
+    (void)connection;
+    (void)url;
+    switch (request->phase) {
+    case HTTP_PHASE_HEAD:
+        return on_head(request, method, version);
+    case HTTP_PHASE_BODY:
+    case HTTP_PHASE_DISCARD:
+        if (*upload_len == 0)
+            return on_complete_request(request);
+        http_request_feed(request, (struct bytes){(const uint8_t *)upload, *upload_len});
+        *upload_len = 0;
+        return MHD_YES;
+    case HTTP_PHASE_DEFERRED:
+        return send_answer(request);
+    case HTTP_PHASE_ANSWERED:
+        break;
+    }
+    return MHD_NO;
+}
+
+/* Refused by the transport itself, before any of our code: malformed, or larger than its memory. */
+static unsigned transport_status(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_HTTP_STATUS);
+
+    return info && info->http_status ? info->http_status : 400;
+}
+
+static void on_completed(void *payload, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct http_server *server = payload;
+    struct http_request *request = *state;
+
+    if (!request)
+        return;
+    *state = NULL;
+    if (request->phase != HTTP_PHASE_ANSWERED) {
+        bool expired = http_watch_expired(&server->watchlist, request->watch);
+        bool refused = code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+        report(server, request, expired ? 408 : refused ? transport_status(connection) : 0);
+    }
+    atomic_fetch_sub(&server->bodies_bytes, request->charged);
+    http_watch_arm(&server->watchlist, request->watch, server->options.limits.idle_timeout_ms,
+                   false);
+    leave(server, request);
+    http_pool_give(&server->pool, request);
+}
+
+static void on_connection(void *payload, struct MHD_Connection *connection, void **state,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct http_server *server = payload;
+
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        http_watch_remove(&server->watchlist, *state);
+        *state = NULL;
+        return;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct http_watch *watch = http_watch_add(&server->watchlist, info->connect_fd);
+    http_watch_arm(&server->watchlist, watch, server->options.limits.head_timeout_ms, true);
+    *state = watch;
+}
+
+/* ---- life ---- */
+
+static void apply_defaults(struct http_options *options)
+{
+    struct http_limits *limits = &options->limits;
+
+    if (!limits->connections_max)
+        limits->connections_max = limits_default.connections_max;
+    if (!limits->bodies_bytes_max)
+        limits->bodies_bytes_max = limits_default.bodies_bytes_max;
+    if (!limits->discard_bytes_max)
+        limits->discard_bytes_max = limits_default.discard_bytes_max;
+    if (!limits->head_timeout_ms)
+        limits->head_timeout_ms = limits_default.head_timeout_ms;
+    if (!limits->body_timeout_ms)
+        limits->body_timeout_ms = limits_default.body_timeout_ms;
+    if (!limits->idle_timeout_ms)
+        limits->idle_timeout_ms = limits_default.idle_timeout_ms;
+    if (!options->thread_count)
+        options->thread_count = 1;
+}
+
+static struct MHD_Daemon *start_daemon(struct http_server *server, int listen_fd)
+{
+    const struct http_limits *limits = &server->options.limits;
+    const struct MHD_OptionItem threads[] = {
+        {MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)server->options.thread_count, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    unsigned idle_s = MAX_OF(limits->idle_timeout_ms, limits->body_timeout_ms) / 1000 + 2;
+
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
+        on_request, server, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_URI_LOG_CALLBACK,
+        on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
+        limits->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT, limits->address_max,
+        MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_ARRAY,
+        server->options.thread_count > 1 ? threads : threads + 1, MHD_OPTION_END);
+}
+
+enum status http_server_open(struct http_server **out, const struct http_options *options,
+                             struct err *err)
+{
+    pthread_condattr_t monotonic;
+    int listen_fd = -1;
+    unsigned port = 0;
+    enum status st = http_listen(&listen_fd, &port, options->listen, err);
+
+    if (st != ST_OK)
+        return st;
+    struct http_server *server = mem_alloc(1, sizeof *server);
+    server->options = *options;
+    server->port = port;
+    apply_defaults(&server->options);
+    st = http_watch_start(&server->watchlist, server->options.clock, err);
+    if (st != ST_OK) {
+        (void)close(listen_fd);
+        mem_free(server);
+        return st;
+    }
+    http_pool_init(&server->pool);
+    (void)pthread_mutex_init(&server->lock, NULL);
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&server->idle, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    server->daemon = start_daemon(server, listen_fd);
+    if (!server->daemon) {
+        (void)close(listen_fd);
+        http_server_close(server);
+        return err_set(err, ST_IO, "the HTTP transport does not start on '%.100s'",
+                       options->listen);
+    }
+    *out = server;
+    return ST_OK;
+}
+
+unsigned http_server_port(const struct http_server *server)
+{
+    return server->port;
+}
+
+void http_server_quiesce(struct http_server *server)
+{
+    if (atomic_exchange(&server->quiet, true))
+        return;
+    MHD_socket listen_fd = MHD_quiesce_daemon(server->daemon);
+    if (listen_fd != MHD_INVALID_SOCKET)
+        (void)close(listen_fd);
+}
+
+void http_server_close(struct http_server *server)
+{
+    if (!server)
+        return;
+    if (server->daemon) {
+        http_server_quiesce(server);
+        MHD_stop_daemon(server->daemon);
+    }
+    http_watch_stop(&server->watchlist);
+    http_pool_fini(&server->pool);
+    (void)pthread_cond_destroy(&server->idle);
+    (void)pthread_mutex_destroy(&server->lock);
+    mem_free(server);
+}
+
+/* ---- request, the part that asks the transport ---- */
+
+bool http_request_header(struct str *out, const struct http_request *request, const char *name)
+{
+    const char *value = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+
+    if (!value)
+        return false;
+    *out = str_of(value);
+    return true;
+}
+
+bool http_request_parameter(struct str *out, const struct http_request *request, const char *name)
+{
+    const struct http_route *route = &request->server->options.routes[request->route];
+
+    return http_route_parameter(out, route->path, path_of(request), name);
+}
