@@ -1,0 +1,27 @@
+/* api/api.h - the HTTP API: routes on one side, the service on the other, JSON between them.
+ * Must not know pixels, tensors or how a photo is judged.  Thread-safe. */
+#pragma once
+
+#include "http/http.h"
+#include "service/service.h"
+
+struct api;
+
+struct api_options {
+    const char *listen;        /* "ADDR:PORT"; port 0: a free one */
+    struct service *service;   /* borrowed; outlives the API, stopped before api_close */
+    struct http_limits limits; /* zeros: the defaults */
+    unsigned thread_count;     /* of HTTP; 0: 1 */
+    uint64_t request_id_seed;
+    const struct clock *clock; /* borrowed */
+};
+
+/* The route templates, for struct service_options: metrics name routes, not raw paths. */
+extern const char *const api_endpoints[];
+extern const size_t api_endpoint_count;
+
+enum status api_open(struct api **out, const struct api_options *options, struct err *err) MUST_USE;
+unsigned api_port(const struct api *api);
+/* No new connections, then waits until every request is answered; false after timeout_ms. */
+bool api_drain(struct api *api, unsigned timeout_ms) MUST_USE;
+void api_close(struct api *api); /* NULL is fine */

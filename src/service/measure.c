@@ -1,0 +1,311 @@
+#include "service/measure.h"
+
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/mem.h"
+
+/* ---- the tables that metrics.def refers to ---- */
+
+#define NO_BOUNDS      NULL, 0
+#define SECONDS_BOUNDS bounds_seconds, ARRAY_LEN(bounds_seconds)
+#define TENTHS_BOUNDS  bounds_tenths, ARRAY_LEN(bounds_tenths)
+#define BYTES_BOUNDS   bounds_bytes, ARRAY_LEN(bounds_bytes)
+
+static const double bounds_seconds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                        0.25,  0.5,    1,     2.5,  5,     10};
+static const double bounds_tenths[] = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1};
+static const double bounds_bytes[] = {10000,  25000,   50000,   100000,  250000,
+                                      500000, 1000000, 2500000, 5000000, 10000000};
+
+enum label {
+    LABEL_NONE,
+    LABEL_METHOD,
+    LABEL_ENDPOINT,
+    LABEL_STATUS_CODE,
+    LABEL_ERROR_CLASS,
+    LABEL_STATUS,
+    LABEL_PREDICTION,
+    LABEL_CONFIDENCE,
+    LABEL_REASON,
+    LABEL_MODEL_VERSION,
+    LABEL_MODEL_HASH,
+    LABEL_VERSION,
+    LABEL_REVISION,
+    LABEL_COUNT
+};
+
+/* The last value of each set stands for everything else. */
+static const char *const methods[] = {"GET",     "HEAD",  "POST",   "PUT",
+                                      "OPTIONS", "PATCH", "DELETE", "other"};
+static const char *const status_codes[] = {"200", "201", "202", "204", "301", "302",  "304",
+                                           "400", "401", "403", "404", "405", "408",  "409",
+                                           "411", "413", "414", "415", "417", "422",  "429",
+                                           "431", "499", "500", "503", "505", "other"};
+static const char *const statuses[] = {"success", "error"};
+static const char *const predictions[] = {"real", "ai_generated", "none"};
+static const char *const confidences[] = {"low", "medium", "high", "none"};
+static const char *const reasons[] = {
+    [MEASURE_QUEUE_FULL] = "queue_full",
+    [MEASURE_DEADLINE] = "deadline",
+    [MEASURE_CLIENT_GONE] = "client_gone",
+    [MEASURE_NOT_READY] = "not_ready",
+};
+_Static_assert(ARRAY_LEN(reasons) == MEASURE_REASON_COUNT, "one name for each reason");
+
+static const char *const errors[] = {
+    [SERVICE_ERROR_NONE] = "none",
+    [SERVICE_ERROR_BAD_REQUEST] = "bad_request",
+    [SERVICE_ERROR_NOT_FOUND] = "not_found",
+    [SERVICE_ERROR_METHOD] = "method_not_allowed",
+    [SERVICE_ERROR_LENGTH_REQUIRED] = "length_required",
+    [SERVICE_ERROR_TOO_LARGE] = "too_large",
+    [SERVICE_ERROR_UNSUPPORTED_TYPE] = "unsupported_type",
+    [SERVICE_ERROR_MISSING_FILE] = "missing_file",
+    [SERVICE_ERROR_INVALID_IMAGE] = "invalid_image",
+    [SERVICE_ERROR_TIMEOUT] = "timeout",
+    [SERVICE_ERROR_CLIENT_GONE] = "client_gone",
+    [SERVICE_ERROR_BUSY] = "busy",
+    [SERVICE_ERROR_UNAVAILABLE] = "unavailable",
+    [SERVICE_ERROR_INTERNAL] = "internal",
+};
+_Static_assert(ARRAY_LEN(errors) == SERVICE_ERROR_COUNT, "one name for each error");
+
+const char *service_error_name(enum service_error error)
+{
+    return errors[error];
+}
+
+enum metric {
+#define METRIC(id, type, name, help, bounds, ...) METRIC_##id,
+#include "service/metrics.def"
+#undef METRIC
+    METRIC_COUNT
+};
+
+struct row {
+    enum metrics_type type;
+    const char *name;
+    const char *help;
+    const double *bounds;
+    size_t bound_count;
+    enum label labels[METRICS_LABELS_MAX]; /* LABEL_NONE ends them */
+};
+
+/* clang-format off */
+#define NO_LABELS              {LABEL_NONE}
+#define LABELS_1(a)            {LABEL_##a}
+#define LABELS_2(a, b)         {LABEL_##a, LABEL_##b}
+#define LABELS_3(a, b, c)      {LABEL_##a, LABEL_##b, LABEL_##c}
+static const struct row rows[] = {
+#define METRIC(id, type, name, help, bounds, ...) \
+    [METRIC_##id] = {METRICS_##type, name, help, bounds, __VA_ARGS__},
+#include "service/metrics.def"
+#undef METRIC
+};
+/* clang-format on */
+_Static_assert(ARRAY_LEN(rows) == METRIC_COUNT, "one row for each metric");
+
+/* ---- registry ---- */
+
+struct measure {
+    struct metrics *metrics;
+    struct metrics_label labels[LABEL_COUNT];
+    struct metrics_spec specs[METRIC_COUNT];
+    const char **endpoints;    /* the options' and "other" */
+    const char *one_values[4]; /* of the labels that tell one fact */
+};
+
+static const struct metrics_label fixed_labels[] = {
+    [LABEL_METHOD] = {"method", methods, ARRAY_LEN(methods)},
+    [LABEL_STATUS_CODE] = {"status_code", status_codes, ARRAY_LEN(status_codes)},
+    [LABEL_ERROR_CLASS] = {"error_class", errors, ARRAY_LEN(errors)},
+    [LABEL_STATUS] = {"status", statuses, ARRAY_LEN(statuses)},
+    [LABEL_PREDICTION] = {"prediction", predictions, ARRAY_LEN(predictions)},
+    [LABEL_CONFIDENCE] = {"confidence", confidences, ARRAY_LEN(confidences)},
+    [LABEL_REASON] = {"reason", reasons, ARRAY_LEN(reasons)},
+};
+
+static void fill_labels(struct measure *measure, const struct service_options *options)
+{
+    size_t count = options->endpoint_count;
+    const char *const facts[] = {options->classifier.model_version, options->classifier.model_hash,
+                                 options->version, options->revision};
+    static const char *const fact_names[] = {"version", "sha256", "version", "revision"};
+
+    memcpy(measure->labels, fixed_labels, sizeof fixed_labels);
+    measure->endpoints = mem_alloc(count + 1, sizeof *measure->endpoints);
+    for (size_t i = 0; i < count; i++)
+        measure->endpoints[i] = options->endpoints[i];
+    measure->endpoints[count] = "other";
+    measure->labels[LABEL_ENDPOINT] =
+        (struct metrics_label){"endpoint", measure->endpoints, count + 1};
+    for (size_t i = 0; i < ARRAY_LEN(facts); i++) {
+        measure->one_values[i] = facts[i] ? facts[i] : "unknown";
+        measure->labels[LABEL_MODEL_VERSION + i] =
+            (struct metrics_label){fact_names[i], &measure->one_values[i], 1};
+    }
+}
+
+static void fill_specs(struct measure *measure)
+{
+    for (size_t i = 0; i < METRIC_COUNT; i++) {
+        struct metrics_spec *spec = &measure->specs[i];
+        *spec = (struct metrics_spec){
+            .name = rows[i].name,
+            .help = rows[i].help,
+            .type = rows[i].type,
+            .bounds = rows[i].bounds,
+            .bound_count = rows[i].bound_count,
+        };
+        while (spec->label_count < METRICS_LABELS_MAX && rows[i].labels[spec->label_count]) {
+            spec->labels[spec->label_count] = &measure->labels[rows[i].labels[spec->label_count]];
+            spec->label_count++;
+        }
+    }
+}
+
+enum status measure_open(struct measure **out, const struct service_options *options,
+                         struct err *err)
+{
+    static const unsigned first[] = {0, 0};
+    struct measure *measure = mem_alloc(1, sizeof *measure);
+
+    fill_labels(measure, options);
+    fill_specs(measure);
+    enum status st = metrics_open(&measure->metrics, measure->specs, METRIC_COUNT, err);
+    if (st != ST_OK) {
+        measure_close(measure);
+        return st;
+    }
+    metrics_set(measure->metrics, METRIC_MODEL_INFO, first, 1);
+    metrics_set(measure->metrics, METRIC_BUILD_INFO, first, 1);
+    metrics_set(measure->metrics, METRIC_MODEL_THRESHOLD, NULL, options->classifier.threshold);
+    *out = measure;
+    return ST_OK;
+}
+
+void measure_close(struct measure *measure)
+{
+    if (!measure)
+        return;
+    metrics_close(measure->metrics);
+    mem_free(measure->endpoints);
+    mem_free(measure);
+}
+
+/* ---- updates ---- */
+
+/* The index of `text` in a closed set, that of its last value when it is not there. */
+static unsigned index_of(const struct metrics_label *label, struct str text)
+{
+    for (size_t i = 0; i + 1 < label->value_count; i++)
+        if (str_equal(text, label->values[i]))
+            return (unsigned)i;
+    return (unsigned)label->value_count - 1;
+}
+
+void measure_prediction(struct measure *measure, const struct service_verdict *verdict,
+                        double seconds, size_t photo_bytes)
+{
+    const unsigned labels[] = {0, verdict->ai_generated, verdict->confidence};
+
+    metrics_add(measure->metrics, METRIC_PREDICTIONS, labels, 1);
+    metrics_observe(measure->metrics, METRIC_PREDICTION_DURATION, NULL, seconds);
+    metrics_observe(measure->metrics, METRIC_PREDICTION_PROBABILITY, NULL, verdict->probability);
+    metrics_observe(measure->metrics, METRIC_IMAGE_SIZE, NULL, (double)photo_bytes);
+}
+
+void measure_failure(struct measure *measure)
+{
+    static const unsigned labels[] = {1, ARRAY_LEN(predictions) - 1, ARRAY_LEN(confidences) - 1};
+
+    metrics_add(measure->metrics, METRIC_PREDICTIONS, labels, 1);
+}
+
+void measure_waited(struct measure *measure, double seconds)
+{
+    metrics_observe(measure->metrics, METRIC_QUEUE_DURATION, NULL, seconds);
+}
+
+void measure_rejection(struct measure *measure, enum measure_reason reason)
+{
+    const unsigned labels[] = {reason};
+
+    metrics_add(measure->metrics, METRIC_QUEUE_REJECTED, labels, 1);
+}
+
+static unsigned status_code_index(const struct measure *measure, unsigned status)
+{
+    const char digits[3] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
+                            (char)('0' + status % 10)};
+
+    return index_of(&measure->labels[LABEL_STATUS_CODE], (struct str){digits, sizeof digits});
+}
+
+void measure_request(struct measure *measure, const struct service_request *request)
+{
+    size_t other = measure->labels[LABEL_ENDPOINT].value_count - 1;
+    const unsigned labels[] = {
+        index_of(&measure->labels[LABEL_METHOD], request->method),
+        (unsigned)MIN_OF(request->endpoint, other),
+        status_code_index(measure, request->status),
+    };
+    const unsigned error[] = {request->error};
+
+    if (request->status == 0) {
+        metrics_add(measure->metrics, METRIC_HTTP_ABANDONED, NULL, 1);
+        return;
+    }
+    metrics_add(measure->metrics, METRIC_HTTP_REQUESTS, labels, 1);
+    metrics_observe(measure->metrics, METRIC_HTTP_DURATION, labels,
+                    (double)request->duration_us / 1e6);
+    if (request->error != SERVICE_ERROR_NONE)
+        metrics_add(measure->metrics, METRIC_ERRORS, error, 1);
+}
+
+uint64_t measure_predictions_total(const struct measure *measure)
+{
+    double sum = 0;
+
+    for (unsigned prediction = 0; prediction + 1 < ARRAY_LEN(predictions); prediction++)
+        for (unsigned confidence = 0; confidence + 1 < ARRAY_LEN(confidences); confidence++)
+            sum += metrics_value(measure->metrics, METRIC_PREDICTIONS,
+                                 (const unsigned[]){0, prediction, confidence});
+    return (uint64_t)sum;
+}
+
+static void read_process(struct measure *measure)
+{
+    struct cpu_process_stats process;
+
+    cpu_process_stats(&process);
+    const struct {
+        enum metric metric;
+        double value;
+    } values[] = {
+        {METRIC_MEMORY_ALLOCATIONS, (double)mem_allocation_count()},
+        {METRIC_PROCESS_CPU, process.cpu_seconds},
+        {METRIC_PROCESS_RESIDENT, (double)process.resident_bytes},
+        {METRIC_PROCESS_VIRTUAL, (double)process.virtual_bytes},
+        {METRIC_PROCESS_OPEN_FDS, (double)process.open_fds},
+        {METRIC_PROCESS_MAX_FDS, (double)process.max_fds},
+        {METRIC_PROCESS_START, process.start_time_seconds},
+        {METRIC_PROCESS_MAJOR_FAULTS, (double)process.major_faults},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(values); i++)
+        metrics_set(measure->metrics, values[i].metric, NULL, values[i].value);
+}
+
+void measure_write(struct buf *out, struct measure *measure, const struct service_health *health)
+{
+    struct metrics *metrics = measure->metrics;
+
+    metrics_set(metrics, METRIC_ACTIVE_REQUESTS, NULL, (double)health->active_requests);
+    metrics_set(metrics, METRIC_QUEUE_DEPTH, NULL, (double)health->queue_depth);
+    metrics_set(metrics, METRIC_QUEUE_CAPACITY, NULL, (double)health->queue_max);
+    metrics_set(metrics, METRIC_WORKERS, NULL, health->workers_ready);
+    metrics_set(metrics, METRIC_MODEL_LOADED, NULL, health->model_loaded);
+    read_process(measure);
+    metrics_write(out, metrics);
+}

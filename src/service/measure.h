@@ -1,0 +1,31 @@
+/* service/measure.h - the metrics of metrics.def: their label sets and typed updates.
+ * Owns the registry; the only file that names a metric is measure.c.  Thread-safe. */
+#pragma once
+
+#include "metrics/metrics.h"
+#include "service/service.h"
+
+enum measure_reason {
+    MEASURE_QUEUE_FULL,
+    MEASURE_DEADLINE,
+    MEASURE_CLIENT_GONE,
+    MEASURE_NOT_READY,
+    MEASURE_REASON_COUNT
+};
+
+struct measure;
+
+/* Borrows the texts of `options`. */
+enum status measure_open(struct measure **out, const struct service_options *options,
+                         struct err *err) MUST_USE;
+void measure_close(struct measure *measure); /* NULL is fine */
+
+void measure_prediction(struct measure *measure, const struct service_verdict *verdict,
+                        double seconds, size_t photo_bytes);
+void measure_failure(struct measure *measure);
+void measure_waited(struct measure *measure, double seconds);
+void measure_rejection(struct measure *measure, enum measure_reason reason);
+void measure_request(struct measure *measure, const struct service_request *request);
+uint64_t measure_predictions_total(const struct measure *measure);
+/* Reads the gauges from `health` and the process, then writes everything. */
+void measure_write(struct buf *out, struct measure *measure, const struct service_health *health);

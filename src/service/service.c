@@ -1,0 +1,364 @@
+/* service/service.c - one bounded queue, N pinned workers with a session each.
+ * HTTP threads submit, workers take; no tensor is ever touched under a lock, and every job ends in
+ * exactly one call of its `done`. */
+#include "service/service.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cpu.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "service/measure.h"
+
+#define QUEUE_MAX_DEFAULT   64
+#define DEADLINE_MS_DEFAULT 30000
+#define WORKERS_MAX         256u
+
+struct worker {
+    struct service *service;
+    unsigned index;
+    pthread_t thread;
+};
+
+struct service {
+    struct service_options options;
+    struct measure *measure;
+    struct worker *workers;
+    unsigned started_count; /* worker threads that run, or ran */
+    int64_t started_us;
+    pthread_mutex_t lock; /* guards everything below */
+    pthread_cond_t work;  /* a job came, or the service stops */
+    pthread_cond_t ready; /* a worker has its session, or could not get one */
+    enum service_state state;
+    struct service_job *first, *last;
+    size_t queue_depth;
+    size_t active_count; /* waiting or being computed */
+    unsigned ready_count;
+    struct err failure; /* of the first worker that failed */
+};
+
+static const char *const state_names[] = {
+    [SERVICE_STARTING] = "starting", [SERVICE_READY] = "ready",   [SERVICE_DRAINING] = "draining",
+    [SERVICE_STOPPED] = "stopped",   [SERVICE_FAILED] = "failed",
+};
+_Static_assert(ARRAY_LEN(state_names) == SERVICE_STATE_COUNT, "one name for each state");
+
+const char *service_state_name(enum service_state state)
+{
+    return state_names[state];
+}
+
+/* ---- workers ---- */
+
+static void finish(struct service *service, struct service_job *job)
+{
+    if (job->status != ST_OK)
+        measure_failure(service->measure);
+    (void)pthread_mutex_lock(&service->lock);
+    service->active_count--;
+    (void)pthread_mutex_unlock(&service->lock);
+    job->done(job); /* the job is the caller's again */
+}
+
+static void compute(struct service *service, struct service_job *job, void *session)
+{
+    static const char *const confidences[] = {"low", "medium", "high"};
+    const struct service_classifier *classifier = &service->options.classifier;
+    struct service_verdict verdict;
+
+    int64_t start_us = clock_monotonic_us(service->options.clock);
+    job->status = classifier->classify(&verdict, session, job->photo, &job->err);
+    int64_t took_us = clock_monotonic_us(service->options.clock) - start_us;
+    if (job->status != ST_OK)
+        return;
+    REQUIRE(verdict.confidence < ARRAY_LEN(confidences));
+    measure_prediction(service->measure, &verdict, (double)took_us / 1e6, job->photo.len);
+    job->prediction = (struct service_prediction){
+        .prediction = verdict.ai_generated ? "ai_generated" : "real",
+        .probability = verdict.probability,
+        .confidence = confidences[verdict.confidence],
+        .inference_time_ms = (double)took_us / 1e3,
+        .model_version = classifier->model_version,
+    };
+}
+
+/* Computes a job unless nobody would see the result, or nobody should wait for it. */
+static void serve(struct service *service, struct service_job *job, void *session, bool stopping)
+{
+    int64_t waited_us = clock_monotonic_us(service->options.clock) - job->submitted_us;
+
+    measure_waited(service->measure, (double)waited_us / 1e6);
+    if (stopping) {
+        job->status = err_set(&job->err, ST_BUSY, "the service is shutting down");
+        measure_rejection(service->measure, MEASURE_NOT_READY);
+    } else if (waited_us > (int64_t)service->options.deadline_ms * 1000) {
+        job->status = err_set(&job->err, ST_BUSY, "the photo waited over %u ms for a worker",
+                              service->options.deadline_ms);
+        measure_rejection(service->measure, MEASURE_DEADLINE);
+    } else if (job->gone && job->gone(job)) {
+        job->abandoned = true;
+        job->status = err_set(&job->err, ST_BUSY, "the client closed its connection");
+        measure_rejection(service->measure, MEASURE_CLIENT_GONE);
+    } else {
+        compute(service, job, session);
+    }
+    finish(service, job);
+}
+
+/* The next job, or NULL when the service stops and the queue is empty. */
+static struct service_job *take(struct service *service, bool *stopping)
+{
+    (void)pthread_mutex_lock(&service->lock);
+    while (!service->first && service->state < SERVICE_STOPPED)
+        (void)pthread_cond_wait(&service->work, &service->lock);
+    struct service_job *job = service->first;
+    if (job) {
+        service->first = job->next;
+        if (!service->first)
+            service->last = NULL;
+        service->queue_depth--;
+    }
+    *stopping = service->state >= SERVICE_STOPPED;
+    (void)pthread_mutex_unlock(&service->lock);
+    return job;
+}
+
+static void tell_ready(struct service *service)
+{
+    (void)pthread_mutex_lock(&service->lock);
+    service->ready_count++;
+    if (service->ready_count == service->options.worker_count && service->state == SERVICE_STARTING)
+        service->state = SERVICE_READY;
+    (void)pthread_cond_broadcast(&service->ready);
+    (void)pthread_mutex_unlock(&service->lock);
+}
+
+static void tell_failed(struct service *service, const struct err *err)
+{
+    (void)pthread_mutex_lock(&service->lock);
+    if (service->state < SERVICE_STOPPED) {
+        service->state = SERVICE_FAILED;
+        service->failure = *err;
+    }
+    (void)pthread_cond_broadcast(&service->ready);
+    (void)pthread_cond_broadcast(&service->work);
+    (void)pthread_mutex_unlock(&service->lock);
+}
+
+static void *run_worker(void *payload)
+{
+    struct worker *worker = payload;
+    struct service *service = worker->service;
+    const struct service_classifier *classifier = &service->options.classifier;
+    void *session = NULL;
+    struct service_job *job = NULL;
+    struct err err;
+    bool stopping = false;
+
+    cpu_pin_thread(worker->index);
+    if (classifier->open_session(&session, classifier->payload, &err) == ST_OK) {
+        tell_ready(service);
+    } else {
+        log_error("service.worker_failed", "worker=%u detail=\"%s\"", worker->index, err.msg);
+        tell_failed(service, &err);
+    }
+    while ((job = take(service, &stopping)) != NULL)
+        serve(service, job, session, stopping);
+    if (session)
+        classifier->close_session(session);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static enum status start_workers(struct service *service, struct err *err)
+{
+    for (unsigned i = 0; i < service->options.worker_count; i++) {
+        struct worker *worker = &service->workers[i];
+        *worker = (struct worker){.service = service, .index = i};
+        int error = pthread_create(&worker->thread, NULL, run_worker, worker);
+        if (error != 0)
+            return err_set(err, ST_IO, "cannot start worker %u: %s", i, strerror(error));
+        service->started_count++;
+    }
+    return ST_OK;
+}
+
+enum status service_open(struct service **out, const struct service_options *options,
+                         struct err *err)
+{
+    struct service *service = mem_alloc(1, sizeof *service);
+    struct service_options *own = &service->options;
+
+    *own = *options;
+    own->worker_count = MIN_OF(own->worker_count ? own->worker_count : cpu_count(), WORKERS_MAX);
+    own->queue_max = own->queue_max ? own->queue_max : QUEUE_MAX_DEFAULT;
+    own->deadline_ms = own->deadline_ms ? own->deadline_ms : DEADLINE_MS_DEFAULT;
+    service->started_us = clock_monotonic_us(own->clock);
+    service->workers = mem_alloc(own->worker_count, sizeof *service->workers);
+    (void)pthread_mutex_init(&service->lock, NULL);
+    (void)pthread_cond_init(&service->work, NULL);
+    (void)pthread_cond_init(&service->ready, NULL);
+    enum status st = measure_open(&service->measure, own, err);
+    if (st == ST_OK)
+        st = start_workers(service, err);
+    if (st != ST_OK) {
+        service_close(service);
+        return st;
+    }
+    *out = service;
+    return ST_OK;
+}
+
+enum status service_wait_ready(struct service *service, struct err *err)
+{
+    enum status st = ST_OK;
+
+    (void)pthread_mutex_lock(&service->lock);
+    while (service->state == SERVICE_STARTING)
+        (void)pthread_cond_wait(&service->ready, &service->lock);
+    if (service->state == SERVICE_FAILED)
+        st = err_set(err, service->failure.code, "%s", service->failure.msg);
+    (void)pthread_mutex_unlock(&service->lock);
+    return st;
+}
+
+void service_start_draining(struct service *service)
+{
+    (void)pthread_mutex_lock(&service->lock);
+    if (service->state < SERVICE_DRAINING)
+        service->state = SERVICE_DRAINING;
+    (void)pthread_cond_broadcast(&service->ready);
+    (void)pthread_mutex_unlock(&service->lock);
+}
+
+void service_stop(struct service *service)
+{
+    (void)pthread_mutex_lock(&service->lock);
+    if (service->state < SERVICE_STOPPED)
+        service->state = SERVICE_STOPPED;
+    (void)pthread_cond_broadcast(&service->work);
+    (void)pthread_cond_broadcast(&service->ready);
+    (void)pthread_mutex_unlock(&service->lock);
+    for (; service->started_count > 0; service->started_count--)
+        (void)pthread_join(service->workers[service->started_count - 1].thread, NULL);
+}
+
+void service_close(struct service *service)
+{
+    if (!service)
+        return;
+    service_stop(service);
+    measure_close(service->measure);
+    if (service->options.classifier.close)
+        service->options.classifier.close(service->options.classifier.payload);
+    (void)pthread_cond_destroy(&service->ready);
+    (void)pthread_cond_destroy(&service->work);
+    (void)pthread_mutex_destroy(&service->lock);
+    mem_free(service->workers);
+    mem_free(service);
+}
+
+/* ---- submission ---- */
+
+/* With the lock held.  ST_OK: the job is in the queue. */
+static enum status enqueue(struct service *service, struct service_job *job,
+                           enum measure_reason *reason, struct err *err)
+{
+    *reason = MEASURE_NOT_READY;
+    if (service->state == SERVICE_FAILED)
+        return err_set(err, ST_CONFLICT, "the model is not loaded");
+    if (service->state == SERVICE_STOPPED)
+        return err_set(err, ST_CONFLICT, "the service is shutting down");
+    *reason = MEASURE_QUEUE_FULL;
+    if (service->queue_depth >= service->options.queue_max)
+        return err_set(err, ST_BUSY, "%zu photos are waiting, the limit is %zu",
+                       service->queue_depth, service->options.queue_max);
+    if (service->last)
+        service->last->next = job;
+    else
+        service->first = job;
+    service->last = job;
+    service->queue_depth++;
+    service->active_count++;
+    return ST_OK;
+}
+
+enum status service_submit(struct service *service, struct service_job *job, struct err *err)
+{
+    enum measure_reason reason;
+
+    job->status = ST_OK;
+    job->abandoned = false;
+    job->next = NULL;
+    job->submitted_us = clock_monotonic_us(service->options.clock);
+    (void)pthread_mutex_lock(&service->lock);
+    enum status st = enqueue(service, job, &reason, err);
+    if (st == ST_OK)
+        (void)pthread_cond_signal(&service->work);
+    (void)pthread_mutex_unlock(&service->lock);
+    if (st != ST_OK) {
+        measure_rejection(service->measure, reason);
+        measure_failure(service->measure);
+    }
+    return st;
+}
+
+/* ---- measurement ---- */
+
+void service_count_refused(struct service *service)
+{
+    measure_failure(service->measure);
+}
+
+void service_count_request(struct service *service, const struct service_request *request)
+{
+    measure_request(service->measure, request);
+}
+
+static void read_state(struct service_health *out, struct service *service)
+{
+    (void)pthread_mutex_lock(&service->lock);
+    *out = (struct service_health){
+        .state = service->state,
+        .active_requests = service->active_count,
+        .queue_depth = service->queue_depth,
+        .workers_ready = service->ready_count,
+    };
+    (void)pthread_mutex_unlock(&service->lock);
+    out->worker_count = service->options.worker_count;
+    out->queue_max = service->options.queue_max;
+    out->model_version = service->options.classifier.model_version;
+    out->model_loaded = out->workers_ready == out->worker_count;
+}
+
+void service_read_health(struct service_health *out, struct service *service)
+{
+    struct cpu_process_stats process;
+
+    read_state(out, service);
+    cpu_process_stats(&process);
+    out->uptime_seconds =
+        (double)(clock_monotonic_us(service->options.clock) - service->started_us) / 1e6;
+    out->predictions_total = measure_predictions_total(service->measure);
+    out->memory_usage_mb = (double)process.resident_bytes / (1024.0 * 1024.0);
+    out->pid = getpid();
+}
+
+enum service_state service_state(struct service *service)
+{
+    (void)pthread_mutex_lock(&service->lock);
+    enum service_state state = service->state;
+    (void)pthread_mutex_unlock(&service->lock);
+    return state;
+}
+
+void service_write_metrics(struct buf *out, struct service *service)
+{
+    struct service_health health;
+
+    read_state(&health, service);
+    measure_write(out, service->measure, &health);
+}
