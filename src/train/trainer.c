@@ -167,6 +167,25 @@ static enum status open_team(struct trainer *trainer, struct err *err)
     return ST_OK;
 }
 
+/* The lines of earlier epochs, from the record of the run that is resumed. */
+static void restore_curve(struct trainer *trainer)
+{
+    char path[2 * TRAIN_PATH_SIZE];
+    struct json *record = NULL;
+    struct bytes text;
+    struct err ignored;
+
+    join_path(path, trainer, "run.json");
+    if (fs_read(&text, path, RUN_JSON_MAX, &ignored) != ST_OK)
+        return; /* the checkpoint is what counts */
+    if (json_parse(&record, text, &ignored) == ST_OK && json_get(record, "curve")) {
+        json_free(trainer->curve);
+        trainer->curve = json_take(record, "curve");
+    }
+    json_free(record);
+    mem_free((void *)(uintptr_t)text.at);
+}
+
 static enum status open_trainer(struct trainer *trainer, struct err *err)
 {
     char path[2 * TRAIN_PATH_SIZE];
@@ -186,9 +205,12 @@ static enum status open_trainer(struct trainer *trainer, struct err *err)
         mem_alloc(train_dataset_validation_count(trainer->dataset), sizeof *trainer->logits);
     identify(trainer);
     join_path(path, trainer, "checkpoint.bin");
-    if (trainer->options->resume && fs_exists(path))
-        st = train_checkpoint_load(&trainer->progress, &trainer->optimizer, trainer->values, path,
-                                   trainer->identity, err);
+    if (!trainer->options->resume || !fs_exists(path))
+        return ST_OK;
+    st = train_checkpoint_load(&trainer->progress, &trainer->optimizer, trainer->values, path,
+                               trainer->identity, err);
+    if (st == ST_OK)
+        restore_curve(trainer);
     return st;
 }
 
@@ -270,7 +292,7 @@ static void append_epoch(struct trainer *trainer, const struct epoch_record *rec
     json_append(trainer->curve, line);
 }
 
-/* run.json; the curve is what this process has seen, so a resumed run's starts in the middle. */
+/* run.json: everything needed to repeat the run, and how it went. */
 static enum status save_record(struct trainer *trainer, struct err *err)
 {
     char path[2 * TRAIN_PATH_SIZE];
