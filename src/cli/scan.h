@@ -69,6 +69,6 @@ struct cli_scan_report {
 
 /* The caller has set the fields up to `total`. */
 void cli_scan_report_begin(struct cli_scan_report *report);
-void cli_scan_report_add(void *report, const struct cli_scan_input *input,
+void cli_scan_report_add(void *payload, const struct cli_scan_input *input,
                          const struct cli_scan_result *result);
 void cli_scan_report_end(struct cli_scan_report *report);

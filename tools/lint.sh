@@ -1,0 +1,46 @@
+#!/bin/bash
+# Every check that needs no run of the program; all of them run, then the failed ones are named.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+failed=()
+
+check() {
+    local name=$1
+    shift
+    local start=$SECONDS
+    if "$@"; then
+        printf 'ok      %-12s %3d s\n' "$name" $((SECONDS - start))
+    else
+        printf 'FAILED  %-12s %3d s\n' "$name" $((SECONDS - start))
+        failed+=("$name")
+    fi
+}
+
+check_format() {
+    git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+}
+
+check_shell() {
+    git ls-files '*.sh' .ci/run | grep -v '^tests/cli/.*/.*/' | xargs shellcheck -x
+}
+
+check_cppcheck() {
+    cppcheck --quiet -j "$(nproc)" --std=c11 --enable=warning,performance,portability \
+        --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
+        --suppressions-list=tools/cppcheck.txt --library=tools/cppcheck.cfg -I src -I build/release/generated src examples
+}
+
+check format check_format
+check layers tools/check_layers.sh
+check sizes tools/check_sizes.sh
+check banned tools/check_banned.sh
+check docs tools/check_docs.sh
+check shell check_shell
+check cppcheck check_cppcheck
+check clang-tidy tools/check_tidy.sh
+
+if [ ${#failed[@]} -gt 0 ]; then
+    echo "lint: failed: ${failed[*]}"
+    exit 1
+fi
+echo "lint: all checks passed"
