@@ -184,7 +184,7 @@ static enum status read_header(struct reader *reader, struct str line, struct er
                                column_names[column]);
             reader->field_of[column] = (int)i;
         }
-        if (reader->field_of[column] < 0 && column < COLUMN_REQUIRED_COUNT)
+        if (column < COLUMN_REQUIRED_COUNT && reader->field_of[column] < 0)
             return err_set(err, ST_INVALID, "the header has no column '%s'", column_names[column]);
     }
     return ST_OK;
