@@ -416,8 +416,8 @@ void nn_graph_initialise(float *values, const struct nn_graph *graph, struct rng
         if (node->weight < 0)
             continue;
         const struct nn_parameter *weight = &graph->parameters[node->weight];
-        double fan_in = (double)(weight->count / (size_t)weight->dims[0]);
-        double deviation = sqrt((node->relu || node->norm ? 2.0 : 1.0) / fan_in);
+        size_t fan_in = weight->count / (size_t)weight->dims[0];
+        double deviation = sqrt((node->relu || node->norm ? 2.0 : 1.0) / (double)fan_in);
         for (size_t k = 0; k < weight->count; k++)
             values[weight->offset + k] = (float)(deviation * rng_normal(rng));
         if (!node->norm)

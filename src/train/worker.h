@@ -53,4 +53,4 @@ enum status train_worker_open(struct train_worker *worker, struct train_team *te
                               struct err *err) MUST_USE;
 void train_worker_close(struct train_worker *worker);
 /* Thread function: runs the team's steps [first_step, last_step). */
-void *train_worker_epoch(void *worker);
+void *train_worker_epoch(void *payload);
