@@ -39,6 +39,7 @@ static void refuse(const char *text, enum status status, const char *part)
 
     assert_int_equal(train_manifest_parse(&manifest, text_bytes(text), "", &err), status);
     assert_null(manifest);
+    assert_int_equal(train_manifest_parse(&manifest, text_bytes(text), "", NULL), status);
     if (!strstr(err.msg, part))
         fail_msg("'%s' does not mention '%s'", err.msg, part);
 }
