@@ -96,9 +96,38 @@ static const struct cli_option evaluate_options[] = {
      .help = "how the report is printed"},
     THRESHOLD_OPTION,
     WORKERS_OPTION,
+    {.name = "tiers",
+     .type = CLI_TEXT,
+     .value_name = "LIST",
+     .initial = "standard",
+     .help = "T0,T1,T2,T3 (standard), webp75, resize75, resize125, or all"},
+    {.name = "limit",
+     .type = CLI_INT,
+     .value_name = "N",
+     .low = 0,
+     .top = 10000000,
+     .initial = "0",
+     .help = "a seeded sample of this many photos; 0: all"},
+    {.name = "seed",
+     .type = CLI_INT,
+     .value_name = "N",
+     .low = 0,
+     .top = 1e15,
+     .initial = "1",
+     .help = "of the sample, the resampled intervals and the shuffled labels"},
     {.name = "controls",
      .type = CLI_FLAG,
      .help = "also run the sanity controls: shuffled labels, metadata only"},
+    {.name = "scores",
+     .type = CLI_TEXT,
+     .value_name = "FILE",
+     .help = "write every probability to this tab-separated file"},
+    {.name = "gate-accuracy",
+     .type = CLI_DOUBLE,
+     .value_name = "SHARE",
+     .low = 0,
+     .top = 1,
+     .help = "exit with 1 when balanced accuracy at T1 is below it"},
 };
 
 static const struct cli_option version_options[] = {
@@ -163,9 +192,12 @@ const struct cli_command cli_commands[] = {
          "Re-encodes every photo of the chosen role in four tiers from light to heavy compression "
          "and reports, at one threshold, accuracy, ranking, calibration and error rates for each "
          "source and generator.\n\n"
-         "Exit status: 0 when the report was made, 1 when a gate was not met.",
+         "Photos that cannot be judged are listed in the report and left out of its figures.\n\n"
+         "Exit status: 0 when the report was made, 1 when the gate was not met, 2 when a photo "
+         "could not be judged.",
      .examples =
          "aidetect evaluate --data manifest.tsv\n"
+         "aidetect evaluate --data manifest.tsv --controls --gate-accuracy 0.75\n"
          "aidetect evaluate --data manifest.tsv --role test --format json | jq .tiers.T1.auc",
      .run = cmd_evaluate},
     {.name = "version",
