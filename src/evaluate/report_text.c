@@ -75,7 +75,7 @@ static void write_accuracy(struct buf *out, const struct evaluate_report *report
     char b[CELL];
     char c[CELL];
 
-    buf_printf(out, "\n%-10s %-24s %6s  %8s  %-14s  %-14s  %5s  %-14s  %-14s\n", "tier", "", "n",
+    buf_printf(out, "\n%-10s %-24s %6s  %8s  %-14s  %-14s  %5s  %-14s  %s\n", "tier", "", "n",
                "bal.acc.", "95 % photos", "95 % sources", "AUC", "95 % photos", "95 % sources");
     for (unsigned i = 0; i < EVALUATE_TIER_COUNT; i++) {
         const struct evaluate_statistics *s = &report->tiers[i];
@@ -86,7 +86,7 @@ static void write_accuracy(struct buf *out, const struct evaluate_report *report
         buf_printf(out, "%8s  %-14s  %-14s  ", percent(a, s->balanced_accuracy),
                    percent_range(b, s->balanced_accuracy_ci),
                    percent_range(c, s->balanced_accuracy_ci_by_source));
-        buf_printf(out, "%5s  %-14s  %-14s\n", decimal(a, s->auc), decimal_range(b, s->auc_ci),
+        buf_printf(out, "%5s  %-14s  %s\n", decimal(a, s->auc), decimal_range(b, s->auc_ci),
                    decimal_range(c, s->auc_ci_by_source));
     }
 }
