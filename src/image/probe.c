@@ -468,7 +468,7 @@ static enum status probe_any(struct image_info *out, struct bytes file, struct e
 enum status image_probe(struct image_info *out, struct bytes file,
                         const struct image_limits *limits, struct err *err)
 {
-    struct image_info info;
+    struct image_info info = {0};
 
     if (!file.len)
         return err_set(err, ST_INVALID, "the file is empty (0 bytes)");

@@ -280,22 +280,34 @@ struct blend {
     void (*columns)(uint8_t *out, const float *row, uint32_t width, const struct kernel *kernel);
 };
 
-#define BLEND_FOR(name, target_attribute)                                                          \
-    target_attribute static void blend_rows_##name(float *sum, const uint8_t *rows, size_t len,    \
-                                                   const float *weight, uint32_t taps)             \
-    {                                                                                              \
-        blend_rows_body(sum, rows, len, weight, taps);                                             \
-    }                                                                                              \
-    target_attribute static void blend_columns_##name(uint8_t *out, const float *row,              \
-                                                      uint32_t width, const struct kernel *kernel) \
-    {                                                                                              \
-        blend_columns_body(out, row, width, kernel);                                               \
-    }                                                                                              \
-    static const struct blend blend_##name = {blend_rows_##name, blend_columns_##name}
+static void blend_rows_plain(float *sum, const uint8_t *rows, size_t len, const float *weight,
+                             uint32_t taps)
+{
+    blend_rows_body(sum, rows, len, weight, taps);
+}
 
-BLEND_FOR(plain, );
+static void blend_columns_plain(uint8_t *out, const float *row, uint32_t width,
+                                const struct kernel *kernel)
+{
+    blend_columns_body(out, row, width, kernel);
+}
+
+static const struct blend blend_plain = {blend_rows_plain, blend_columns_plain};
+
 #if defined(__x86_64__)
-BLEND_FOR(avx2, __attribute__((target("avx2"))));
+__attribute__((target("avx2"))) static void
+blend_rows_avx2(float *sum, const uint8_t *rows, size_t len, const float *weight, uint32_t taps)
+{
+    blend_rows_body(sum, rows, len, weight, taps);
+}
+
+__attribute__((target("avx2"))) static void
+blend_columns_avx2(uint8_t *out, const float *row, uint32_t width, const struct kernel *kernel)
+{
+    blend_columns_body(out, row, width, kernel);
+}
+
+static const struct blend blend_avx2 = {blend_rows_avx2, blend_columns_avx2};
 #endif
 
 static const struct blend *choose_blend(void)
