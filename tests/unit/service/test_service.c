@@ -1,0 +1,366 @@
+/* The service with a classifier of our own: what a photo says is what it does.  No sleeps: the
+ * classifier waits at a gate that the test opens. */
+#include "support/unit.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include "service/service.h"
+
+#define JOBS_MAX 16
+
+/* ---- a classifier that waits, and events to wait for ---- */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool closed; /* the gate */
+    int inside;  /* photos being classified */
+    int classified;
+    int done;
+    int sessions;
+    bool session_fails;
+} world = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void add(int *counter, int amount)
+{
+    (void)pthread_mutex_lock(&world.lock);
+    *counter += amount;
+    (void)pthread_cond_broadcast(&world.changed);
+    (void)pthread_mutex_unlock(&world.lock);
+}
+
+static void wait_for(const int *counter, int value)
+{
+    (void)pthread_mutex_lock(&world.lock);
+    while (*counter != value)
+        (void)pthread_cond_wait(&world.changed, &world.lock);
+    (void)pthread_mutex_unlock(&world.lock);
+}
+
+static void set_gate(bool closed)
+{
+    (void)pthread_mutex_lock(&world.lock);
+    world.closed = closed;
+    (void)pthread_cond_broadcast(&world.changed);
+    (void)pthread_mutex_unlock(&world.lock);
+}
+
+static enum status open_session(void **out, void *payload, struct err *err)
+{
+    if (world.session_fails)
+        return err_set(err, ST_CORRUPT, "no session today");
+    *out = payload;
+    add(&world.sessions, 1);
+    return ST_OK;
+}
+
+static void close_session(void *session)
+{
+    (void)session;
+    add(&world.sessions, -1);
+}
+
+/* "bad": refused; anything else waits at the gate and is AI-generated when it begins with 'a'. */
+static enum status classify(struct service_verdict *out, void *session, struct bytes photo,
+                            struct err *err)
+{
+    assert_non_null(session);
+    add(&world.inside, 1);
+    (void)pthread_mutex_lock(&world.lock);
+    while (world.closed)
+        (void)pthread_cond_wait(&world.changed, &world.lock);
+    world.inside--;
+    world.classified++;
+    (void)pthread_mutex_unlock(&world.lock);
+    if (photo.len == 3 && memcmp(photo.at, "bad", 3) == 0)
+        return err_set(err, ST_INVALID, "not a photo");
+    bool ai_generated = photo.at[0] == 'a';
+    *out = (struct service_verdict){
+        .ai_generated = ai_generated, .probability = ai_generated ? 0.9 : 0.2, .confidence = 2};
+    return ST_OK;
+}
+
+/* ---- a service and its jobs ---- */
+
+static int64_t now_us;
+static const struct clock manual_clock = {.manual_us = &now_us};
+static const char *const endpoints[] = {"/predict"};
+
+static struct service *open_service(unsigned workers, size_t queue_max, const struct clock *clock)
+{
+    const struct service_options options = {.classifier = {.payload = &world,
+                                                           .model_version = "fake-1",
+                                                           .model_hash = "00",
+                                                           .threshold = 0.5,
+                                                           .open_session = open_session,
+                                                           .classify = classify,
+                                                           .close_session = close_session},
+                                            .worker_count = workers,
+                                            .queue_max = queue_max,
+                                            .deadline_ms = 1000,
+                                            .clock = clock,
+                                            .endpoints = endpoints,
+                                            .endpoint_count = 1,
+                                            .version = "0",
+                                            .revision = "r"};
+    struct service *service = NULL;
+    struct err err;
+
+    world.done = world.classified = world.inside = 0;
+    assert_int_equal(service_open(&service, &options, &err), ST_OK);
+    return service;
+}
+
+static void on_done(struct service_job *job)
+{
+    (void)job;
+    add(&world.done, 1);
+}
+
+static bool always_gone(const struct service_job *job)
+{
+    (void)job;
+    return true;
+}
+
+static struct service_job job_for(const char *photo)
+{
+    return (struct service_job){.photo = {(const uint8_t *)photo, strlen(photo)}, .done = on_done};
+}
+
+static double metric(struct service *service, const char *line_start)
+{
+    struct buf text;
+    double value = 0;
+
+    buf_init(&text, 1u << 20);
+    service_write_metrics(&text, service);
+    const char *at = strstr((const char *)text.at, line_start);
+    if (at) {
+        struct str rest = str_of(at + strlen(line_start) + 1);
+        assert_true(str_to_double(&value, str_split(&rest, '\n'), -1e300, 1e300));
+    }
+    buf_fini(&text);
+    return value;
+}
+
+/* ---- cases ---- */
+
+static void test_predicts(void **state)
+{
+    struct service *service = open_service(2, 4, &clock_system);
+    struct service_job jobs[] = {job_for("ai"), job_for("real"), job_for("bad")};
+    struct service_health health;
+    struct err err;
+
+    (void)state;
+    assert_int_equal(service_wait_ready(service, &err), ST_OK);
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+        assert_int_equal(service_submit(service, &jobs[i], &err), ST_OK);
+    wait_for(&world.done, 3);
+    assert_string_equal(jobs[0].prediction.prediction, "ai_generated");
+    assert_string_equal(jobs[0].prediction.confidence, "high");
+    assert_string_equal(jobs[0].prediction.model_version, "fake-1");
+    assert_string_equal(jobs[1].prediction.prediction, "real");
+    assert_int_equal(jobs[2].status, ST_INVALID);
+    service_read_health(&health, service);
+    assert_int_equal(health.state, SERVICE_READY);
+    assert_int_equal(health.predictions_total, 2);
+    assert_int_equal(health.active_requests, 0);
+    assert_int_equal(health.workers_ready, 2);
+    assert_true(metric(service, "aidetect_predictions_total{status=\"success\",prediction=\"real\","
+                                "confidence=\"high\"}") == 1);
+    assert_true(metric(service, "aidetect_predictions_total{status=\"error\",prediction=\"none\","
+                                "confidence=\"none\"}") == 1);
+    assert_true(metric(service, "aidetect_prediction_probability_bucket{le=\"0.2\"}") == 1);
+    assert_true(metric(service, "aidetect_image_size_bytes_count") == 2);
+    assert_true(metric(service, "\naidetect_model_loaded") == 1);
+    service_close(service);
+    assert_int_equal(world.sessions, 0);
+}
+
+static void test_full_queue_is_busy(void **state)
+{
+    struct service *service = open_service(1, 2, &clock_system);
+    struct service_job jobs[4];
+    struct err err;
+
+    (void)state;
+    set_gate(true);
+    for (size_t i = 0; i < 4; i++)
+        jobs[i] = job_for("real");
+    assert_int_equal(service_submit(service, &jobs[0], &err), ST_OK);
+    wait_for(&world.inside, 1); /* the worker has it: the queue is empty again */
+    assert_int_equal(service_submit(service, &jobs[1], &err), ST_OK);
+    assert_int_equal(service_submit(service, &jobs[2], &err), ST_OK);
+    assert_int_equal(service_submit(service, &jobs[3], &err), ST_BUSY);
+    assert_non_null(strstr(err.msg, "limit is 2"));
+    assert_true(metric(service, "aidetect_queue_rejected_total{reason=\"queue_full\"}") == 1);
+    assert_true(metric(service, "\naidetect_queue_depth") == 2);
+    assert_true(metric(service, "\naidetect_active_requests") == 3);
+    set_gate(false);
+    wait_for(&world.done, 3);
+    assert_int_equal(service_submit(service, &jobs[3], &err), ST_OK);
+    wait_for(&world.done, 4);
+    service_close(service);
+}
+
+static void test_deadline_in_the_queue(void **state)
+{
+    now_us = 1000000;
+    struct service *service = open_service(1, 4, &manual_clock);
+    struct service_job first = job_for("real");
+    struct service_job late = job_for("real");
+    struct err err;
+
+    (void)state;
+    set_gate(true);
+    assert_int_equal(service_submit(service, &first, &err), ST_OK);
+    wait_for(&world.inside, 1);
+    assert_int_equal(service_submit(service, &late, &err), ST_OK);
+    (void)pthread_mutex_lock(&world.lock); /* the worker reads the clock after the gate opens */
+    now_us += 1001 * 1000;
+    (void)pthread_mutex_unlock(&world.lock);
+    set_gate(false);
+    wait_for(&world.done, 2);
+    assert_int_equal(first.status, ST_OK);
+    assert_int_equal(late.status, ST_BUSY);
+    assert_int_equal(world.classified, 1);
+    assert_true(metric(service, "aidetect_queue_rejected_total{reason=\"deadline\"}") == 1);
+    service_close(service);
+}
+
+static void test_gone_client_is_not_computed(void **state)
+{
+    struct service *service = open_service(1, 4, &clock_system);
+    struct service_job job = job_for("real");
+    struct err err;
+
+    (void)state;
+    job.gone = always_gone;
+    assert_int_equal(service_submit(service, &job, &err), ST_OK);
+    wait_for(&world.done, 1);
+    assert_true(job.abandoned);
+    assert_int_equal(world.classified, 0);
+    assert_true(metric(service, "aidetect_queue_rejected_total{reason=\"client_gone\"}") == 1);
+    service_close(service);
+}
+
+static void test_draining_finishes_what_was_accepted(void **state)
+{
+    struct service *service = open_service(1, 4, &clock_system);
+    struct service_job jobs[3];
+    struct service_job refused = job_for("real");
+    struct err err;
+
+    (void)state;
+    assert_int_equal(service_wait_ready(service, &err), ST_OK);
+    set_gate(true);
+    for (size_t i = 0; i < 3; i++) {
+        jobs[i] = job_for("ai");
+        assert_int_equal(service_submit(service, &jobs[i], &err), ST_OK);
+    }
+    service_start_draining(service);
+    assert_int_equal(service_state(service), SERVICE_DRAINING);
+    set_gate(false);
+    wait_for(&world.done, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(jobs[i].status, ST_OK);
+    service_stop(service);
+    assert_int_equal(service_submit(service, &refused, &err), ST_CONFLICT);
+    service_close(service);
+    assert_int_equal(world.done, 3);
+}
+
+static void *stop(void *payload)
+{
+    service_stop(payload);
+    return NULL;
+}
+
+static void test_stop_answers_what_waits(void **state)
+{
+    struct service *service = open_service(1, 4, &clock_system);
+    struct service_job computed = job_for("ai");
+    struct service_job waiting = job_for("ai");
+    pthread_t stopper;
+    struct err err;
+
+    (void)state;
+    set_gate(true);
+    assert_int_equal(service_submit(service, &computed, &err), ST_OK);
+    wait_for(&world.inside, 1);
+    assert_int_equal(service_submit(service, &waiting, &err), ST_OK);
+    assert_int_equal(pthread_create(&stopper, NULL, stop, service), 0);
+    while (service_state(service) != SERVICE_STOPPED)
+        (void)sched_yield();
+    set_gate(false);
+    assert_int_equal(pthread_join(stopper, NULL), 0);
+    assert_int_equal(world.done, 2);
+    assert_int_equal(computed.status, ST_OK);
+    assert_int_equal(waiting.status, ST_BUSY);
+    service_close(service);
+}
+
+static void test_failing_session(void **state)
+{
+    struct service_job job = job_for("ai");
+    struct err err;
+
+    (void)state;
+    world.session_fails = true;
+    struct service *service = open_service(2, 4, &clock_system);
+    assert_int_equal(service_wait_ready(service, &err), ST_CORRUPT);
+    assert_string_equal(err.msg, "no session today");
+    assert_int_equal(service_submit(service, &job, &err), ST_CONFLICT);
+    assert_true(metric(service, "\naidetect_model_loaded") == 0);
+    service_close(service);
+    world.session_fails = false;
+}
+
+static void test_counts_requests_in_closed_sets(void **state)
+{
+    struct service *service = open_service(1, 1, &clock_system);
+    const struct service_request requests[] = {
+        {.method = str_of("POST"), .endpoint = 0, .status = 200, .duration_us = 4000},
+        {.method = str_of("BREW"),
+         .endpoint = SIZE_MAX,
+         .status = 404,
+         .error = SERVICE_ERROR_NOT_FOUND},
+        {.method = str_of("GET"), .endpoint = 0, .status = 299},
+        {.method = str_of("GET"), .endpoint = 0, .status = 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+        service_count_request(service, &requests[i]);
+    assert_true(metric(service,
+                       "aidetect_http_requests_total{method=\"POST\",endpoint=\"/predict\","
+                       "status_code=\"200\"}") == 1);
+    assert_true(metric(service, "aidetect_http_requests_total{method=\"other\",endpoint=\"other\","
+                                "status_code=\"404\"}") == 1);
+    assert_true(metric(service, "aidetect_http_requests_total{method=\"GET\",endpoint=\"/predict\","
+                                "status_code=\"other\"}") == 1);
+    assert_true(metric(service, "aidetect_errors_total{error_class=\"not_found\"}") == 1);
+    assert_true(metric(service, "\naidetect_http_requests_abandoned_total") == 1);
+    assert_true(metric(service, "aidetect_http_request_duration_seconds_bucket{method=\"POST\","
+                                "endpoint=\"/predict\",le=\"0.005\"}") == 1);
+    service_close(service);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_predicts),
+        cmocka_unit_test(test_full_queue_is_busy),
+        cmocka_unit_test(test_deadline_in_the_queue),
+        cmocka_unit_test(test_gone_client_is_not_computed),
+        cmocka_unit_test(test_draining_finishes_what_was_accepted),
+        cmocka_unit_test(test_stop_answers_what_waits),
+        cmocka_unit_test(test_failing_session),
+        cmocka_unit_test(test_counts_requests_in_closed_sets),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
