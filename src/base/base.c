@@ -97,7 +97,7 @@ struct str str_trim(struct str text)
 /* Numbers are short: copy to a NUL-ended buffer, so that the C library can read them. */
 static bool copy_number(char out[64], struct str text)
 {
-    if (!text.len || text.len >= 64 || is_blank(text.at[0]))
+    if (!text.len || text.len >= 64 || (unsigned char)text.at[0] <= ' ') /* strtol skips blanks */
         return false;
     memcpy(out, text.at, text.len);
     out[text.len] = '\0';

@@ -190,7 +190,7 @@ enum status fs_make_folder(const char *path, struct err *err)
             continue;
         char kept = partial[i];
         partial[i] = '\0';
-        if (mkdir(partial, 0755) != 0 && errno != EEXIST)
+        if (mkdir(partial, 0755) != 0 && !(errno == EEXIST && fs_is_folder(partial)))
             return fail_errno(err, "create folder", partial);
         partial[i] = kept;
     }
