@@ -144,14 +144,13 @@ VECTORISED static void crossed_difference(float *out, const float *at, ptrdiff_t
     }
 }
 
-VECTORISED static void differences(float *second_horizontal, float *second_vertical, float *first,
-                                   const float *at, ptrdiff_t stride, int count)
+VECTORISED static void second_differences(float *horizontal, float *vertical, const float *at,
+                                          ptrdiff_t stride, int count)
 {
     for (int x = 0; x < count; x++) {
         const float *p = at + x;
-        second_horizontal[x] = clamped(p[-1] - 2 * p[0] + p[1], 4, 2);
-        second_vertical[x] = clamped(p[-stride] - 2 * p[0] + p[stride], 4, 2);
-        first[x] = clamped(p[1] - p[0], 3, 1.5f);
+        horizontal[x] = clamped(p[-1] - 2 * p[0] + p[1], 4, 2);
+        vertical[x] = clamped(p[-stride] - 2 * p[0] + p[stride], 4, 2);
     }
 }
 
@@ -178,6 +177,12 @@ VECTORISED static void band(float *out, const float *fine, const float *coarse, 
 {
     for (int x = 0; x < count; x++)
         out[x] = clamped(fine[x] - coarse[x], limit, unit);
+}
+
+VECTORISED static void level(float *out, const float *at, int count)
+{
+    for (int x = 0; x < count; x++)
+        out[x] = (at[x] - 128) * (1.0f / 64);
 }
 
 /* Luma minus the even-row, even-column pixel of its 2x2 cell. */
@@ -253,7 +258,7 @@ static void make_row(float *rows, const float *planes, int y, int side)
         median_residual(rows + c * side, colour, (size_t)wide, side);
         crossed_difference(rows + (3 + c) * side, colour, wide, side);
     }
-    differences(rows + 6 * side, rows + 7 * side, rows + 14 * side, luma, wide, side);
+    second_differences(rows + 6 * side, rows + 7 * side, luma, wide, side);
     srm_residual(rows + 8 * side, luma, wide, side);
     band(rows + 9 * side, planes + PLANE_CHROMA_BLUE * count + at,
          planes + PLANE_SMOOTH_CHROMA_BLUE * count + at, 2, 1, side);
@@ -262,6 +267,7 @@ static void make_row(float *rows, const float *planes, int y, int side)
     cell_residual(rows + 11 * side, luma, even + MARGIN, side);
     band(rows + 12 * side, smooth1, smooth2, 4, 2, side);
     band(rows + 13 * side, smooth2, smooth3, 8, 4, side);
+    level(rows + 14 * side, smooth1, side);
     log_texture(rows + 15 * side, planes + PLANE_TEXTURE * count + at, side);
 }
 

@@ -16,8 +16,8 @@
  * 0-2 colour minus its 3x3 median (as FerretNet, 2025); 3-5 crossed differences of colour
  * (Bammey's Synthbuster, 2023); 6-7 second differences of luma, horizontal and vertical; 8 the 5x5
  * SRM kernel (Fridrich & Kodovsky 2012); 9-10 chroma minus its blur; 11 luma minus its even-pixel
- * neighbour (NPR, Tan et al. 2024); 12-13 starlet bands 2 and 3 (Starck & Murtagh 2002); 14 first
- * difference of luma; 15 log of local texture. */
+ * neighbour (NPR, Tan et al. 2024); 12-13 starlet bands 2 and 3 (Starck & Murtagh 2002); 14 luma
+ * level, because sensor noise grows with it; 15 log of local texture. */
 
 /* Floats of scratch memory that detect_frontend_apply needs for a crop of `side` pixels. */
 size_t detect_frontend_scratch_floats(int side);

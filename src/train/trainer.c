@@ -108,7 +108,8 @@ static enum status open_graph(struct trainer *trainer, struct err *err)
     return ST_OK;
 }
 
-/* A hash of network, data and every setting: a checkpoint fits this run or it is refused. */
+/* A hash of network, data and every setting but `run.patience`, which only says when to stop: a
+ * checkpoint fits this run or it is refused. */
 static void identify(struct trainer *trainer)
 {
     struct buf text;
@@ -118,6 +119,8 @@ static void identify(struct trainer *trainer)
     buf_add_str(&text, train_dataset_manifest(trainer->dataset)->sha256);
     for (size_t i = 0; i < train_config_table.count; i++) {
         char value[TRAIN_PATH_SIZE];
+        if (strcmp(train_config_table.fields[i].name, "run.patience") == 0)
+            continue;
         config_get_text(value, sizeof value, trainer->config, &train_config_table.fields[i]);
         buf_printf(&text, "%s=%s\n", train_config_table.fields[i].name, value);
     }
