@@ -66,7 +66,6 @@ enum evaluate_feature {
     EVALUATE_FILE_QUALITY, /* JPEG quality by the luma table */
     EVALUATE_FEATURE_COUNT
 };
-const char *evaluate_feature_name(enum evaluate_feature feature);
 
 struct evaluate_score {
     uint32_t row; /* of the manifest */

@@ -5,17 +5,6 @@
 
 #include <math.h>
 
-const char *evaluate_feature_name(enum evaluate_feature feature)
-{
-    static const char *const names[EVALUATE_FEATURE_COUNT] = {
-        "crop_count", "crop_mirrored", "crop_bytes_mean", "crop_bytes_min", "crop_bytes_max",
-        "file_width", "file_height",   "file_aspect",     "file_bytes",     "file_quality",
-    };
-
-    REQUIRE(feature < EVALUATE_FEATURE_COUNT);
-    return names[feature];
-}
-
 /* Share of the crop's area that lies beyond the photo's right and lower border. */
 static double mirrored_share(const struct detect_crop *crop, const struct image *pixels)
 {

@@ -247,11 +247,12 @@ static enum status slice(struct evaluate_slice **out, size_t *count,
         return err_set(err, ST_NOMEM, "no room for %zu slices", ranking->count);
     for (size_t i = 0; i < ranking->count; i++) {
         const struct evaluate_sample *sample = &ranking->samples[i];
-        if (sample->ai == ai)
-            slices[n++] =
-                (struct evaluate_slice){.id = ai ? sample->family : sample->source,
-                                        .n = 1,
-                                        .called_ai = sample->probability >= ranking->threshold};
+        if (sample->ai != ai)
+            continue;
+        slices[n] = (struct evaluate_slice){.id = ai ? sample->family : sample->source,
+                                            .n = 1,
+                                            .called_ai = sample->probability >= ranking->threshold};
+        n++;
     }
     if (n)
         qsort(slices, n, sizeof *slices, compare_ids);
