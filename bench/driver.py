@@ -227,7 +227,8 @@ class Server:
         self.process = subprocess.Popen(
             [os.path.join(BUILD, "aidetect"), "serve", "--listen", "127.0.0.1:0", "--model",
              os.path.join(WORK, "model.safetensors"), "--workers", "1"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=pin(MEASURED_CORE))
+            stdout=subprocess.PIPE, stderr=open(os.path.join(WORK, "server.log"), "w"),
+            preexec_fn=pin(MEASURED_CORE))
         self.port = None
         for line in self.process.stdout:
             found = re.search(rb"127\.0\.0\.1:(\d+)", line)

@@ -54,7 +54,7 @@ for (const input of singles) {
 fs.writeFileSync(path.join(folder, 'output_onnx.bin'), Buffer.concat(outputs));
 
 const tasks = {
-  single: async (i) => { await session.run({ input: singles[i % count] }); },
+  single: async () => { await session.run({ input: singles[count - 1] }); },
   eight: async (i) => { if (i % 8 === 0) await session.run({ input: eight }); },
 };
 console.log('ready');
