@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "support/form.h"
+#include "../support/form.h"
 
 #define TEXT_MAX (8u << 20)
 
