@@ -65,10 +65,12 @@ static enum status parse_attribute(struct attributes *at, struct str word, struc
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         if (!str_equal(key, known[i].name))
             continue;
+        if (known[i].flag && key.len != word.len)
+            return err_set(err, ST_INVALID, "%s takes no value", known[i].name);
         if (known[i].flag)
             *known[i].flag = true;
         if (known[i].text)
-            *known[i].text = value;
+            *known[i].text = value; /* `at` is not NULL now, even when nothing follows the '=' */
         if (known[i].number && !str_to_int(known[i].number, value, 1, known[i].top))
             return err_set(err, ST_INVALID, "%s takes a whole number from 1 to %lld", known[i].name,
                            (long long)known[i].top);
@@ -80,13 +82,13 @@ static enum status parse_attribute(struct attributes *at, struct str word, struc
 static enum status resolve_inputs(struct nn_node *node, const struct nn_graph *graph,
                                   const struct attributes *at, struct err *err)
 {
-    node->from = at->from.len ? find_node(graph, at->from) : graph->node_count - 1;
-    node->add = at->add.len ? find_node(graph, at->add) : -1;
+    node->from = at->from.at ? find_node(graph, at->from) : graph->node_count - 1;
+    node->add = at->add.at ? find_node(graph, at->add) : -1;
     if (node->op == NN_INPUT)
         return ST_OK;
     if (node->from < 0)
         return err_set(err, ST_INVALID, "from= names no layer above");
-    if (at->add.len && node->add < 0)
+    if (at->add.at && node->add < 0)
         return err_set(err, ST_INVALID, "add= names no layer above");
     return ST_OK;
 }
