@@ -388,9 +388,10 @@ static void test_random_damage_never_gets_through_halfway(void **state)
         memcpy(copy, f->file.at, len);
         for (uint32_t n = 1 + rng_below(&rng, 4); n > 0; n--) {
             size_t at = rng_below(&rng, (uint32_t)(rng_chance(&rng, 0.9) ? header_end : len));
-            copy[at] = rng_chance(&rng, 0.5)
-                           ? (uint8_t)(copy[at] ^ (1u << rng_below(&rng, 8)))
-                           : (uint8_t) "0123456789{}[]\",:-e"[rng_below(&rng, 19)];
+            if (rng_chance(&rng, 0.5))
+                copy[at] = (uint8_t)(copy[at] ^ (1u << rng_below(&rng, 8)));
+            else
+                copy[at] = (uint8_t)("0123456789{}[]\",:-e"[rng_below(&rng, 19)]);
         }
         if (nn_weights_parse(&weights, (struct bytes){.at = copy, .len = len}, &err) == ST_OK) {
             accepted++;
