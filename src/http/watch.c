@@ -20,13 +20,25 @@ static void cut_off(struct http_watch *watch)
     (void)shutdown(watch->fd, SHUT_RDWR); /* the transport sees the end and cleans up */
 }
 
+/* The client closed in the middle of its request, and everything it sent has been read.  The
+ * transport waits for an edge of the socket, and misses an end that came along with data. */
+static bool has_left(const struct http_watch *watch)
+{
+    char byte;
+
+    return watch->reading && recv(watch->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static void sweep(struct http_watchlist *list)
 {
     int64_t now_us = clock_monotonic_us(list->clock);
 
-    for (struct http_watch *watch = list->first; watch; watch = watch->next)
+    for (struct http_watch *watch = list->first; watch; watch = watch->next) {
         if (watch->deadline_us && now_us >= watch->deadline_us)
             cut_off(watch);
+        else if (has_left(watch))
+            (void)shutdown(watch->fd, SHUT_RDWR);
+    }
 }
 
 void http_watch_sweep(struct http_watchlist *list)

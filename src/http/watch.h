@@ -35,5 +35,6 @@ void http_watch_remove(struct http_watchlist *list, struct http_watch *watch);
 void http_watch_arm(struct http_watchlist *list, struct http_watch *watch, unsigned timeout_ms,
                     bool reading);
 bool http_watch_expired(struct http_watchlist *list, const struct http_watch *watch);
-/* Cuts off every connection whose deadline has passed; the thread does so twice a second. */
+/* Cuts off every connection whose deadline has passed, or whose client left in the middle of its
+ * request; the thread does so twice a second. */
 void http_watch_sweep(struct http_watchlist *list);

@@ -51,7 +51,8 @@ def leaves_during_the_upload(server):
     connection.close()
     deadline = time.monotonic() + 20
     while server.metrics()["aidetect_http_requests_abandoned_total"] != before + 1:
-        check(time.monotonic() < deadline, "the leaver was not noticed")
+        now = server.metrics()
+        check(time.monotonic() < deadline, f"the leaver was not noticed: {before} {now}")
     check(server.metrics()["aidetect_active_requests"] == 0, "still active")
 
 
