@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #define JSON_TYPE     "application/json"
-#define JSON_MAX      (64u << 10)
 #define RETRY_AFTER_S 1
 
 /* Each kind of error: its HTTP status and what it is called. */
@@ -53,21 +52,19 @@ enum service_error api_error_of(enum status st)
 static void answer_value(struct http_request *request, unsigned http_status, enum service_error tag,
                          struct json *value)
 {
-    struct buf text;
+    struct buf *text = http_request_buffer(request);
 
-    buf_init(&text, JSON_MAX);
-    json_write(&text, value, 0);
-    buf_add_str(&text, "\n");
+    json_write(text, value, 0);
+    buf_add_str(text, "\n");
     json_free(value);
     const struct http_answer answer = {
         .status = http_status,
         .content_type = JSON_TYPE,
-        .body = buf_bytes(&text),
+        .body = buf_bytes(text),
         .retry_after_s = http_status == 503 ? RETRY_AFTER_S : 0,
         .tag = tag,
     };
     http_answer(request, &answer);
-    buf_fini(&text);
 }
 
 void api_answer_json(struct http_request *request, unsigned http_status, struct json *value)

@@ -5,7 +5,6 @@
 #include <math.h>
 
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
-#define METRICS_MAX  (4u << 20)
 
 static struct service *service_of(void *payload)
 {
@@ -57,14 +56,12 @@ void api_handle_ready(void *payload, struct http_request *request)
 
 void api_handle_metrics(void *payload, struct http_request *request)
 {
-    struct buf text;
+    struct buf *text = http_request_buffer(request);
 
-    buf_init(&text, METRICS_MAX);
-    service_write_metrics(&text, service_of(payload));
+    service_write_metrics(text, service_of(payload));
     const struct http_answer answer = {
-        .status = 200, .content_type = METRICS_TYPE, .body = buf_bytes(&text)};
+        .status = 200, .content_type = METRICS_TYPE, .body = buf_bytes(text)};
     http_answer(request, &answer);
-    buf_fini(&text);
 }
 
 void api_handle_index(void *payload, struct http_request *request)

@@ -107,11 +107,13 @@ bool http_request_gone(const struct http_request *request);
 struct http_answer {
     unsigned status;
     const char *content_type; /* a constant */
-    struct bytes body;        /* copied */
+    struct bytes body;        /* copied, unless it is in the request's own buffer */
     const char *allow;        /* Allow field or NULL; copied */
     unsigned retry_after_s;   /* 0: no Retry-After field */
     unsigned tag;             /* passed to `done` */
 };
 
+/* The answer's own buffer, empty: what is written here and passed as the body is not copied. */
+struct buf *http_request_buffer(struct http_request *request);
 /* Exactly once a request; it must not be used afterwards.  Any thread. */
 void http_answer(struct http_request *request, const struct http_answer *answer);

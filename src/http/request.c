@@ -271,6 +271,11 @@ const struct http_part *http_request_part(const struct http_request *request, co
     return found;
 }
 
+struct buf *http_request_buffer(struct http_request *request)
+{
+    return &request->answer;
+}
+
 void *http_request_scratch(struct http_request *request, size_t size)
 {
     REQUIRE(size <= sizeof request->scratch);

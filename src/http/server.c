@@ -153,8 +153,10 @@ void http_answer(struct http_request *request, const struct http_answer *answer)
     request->answer_type = answer->content_type;
     request->retry_after_s = answer->retry_after_s;
     request->tag = answer->tag;
-    buf_reset(&request->answer);
-    buf_add(&request->answer, answer->body.at, answer->body.len);
+    if (answer->body.at != request->answer.at) {
+        buf_reset(&request->answer);
+        buf_add(&request->answer, answer->body.at, answer->body.len);
+    }
     if (answer->allow && answer->allow != request->allow)
         (void)snprintf(request->allow, sizeof request->allow, "%s", answer->allow);
     if (deferred)

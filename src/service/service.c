@@ -15,6 +15,7 @@
 #define QUEUE_MAX_DEFAULT   64
 #define DEADLINE_MS_DEFAULT 30000
 #define WORKERS_MAX         256u
+#define MEMORY_KEPT_US      1000000
 
 struct worker {
     struct service *service;
@@ -36,6 +37,8 @@ struct service {
     size_t queue_depth;
     size_t active_count; /* waiting or being computed */
     unsigned ready_count;
+    int64_t memory_read_us; /* when memory_mb was read; 0: never */
+    double memory_mb;
     struct err failure; /* of the first worker that failed */
 };
 
@@ -334,16 +337,34 @@ static void read_state(struct service_health *out, struct service *service)
     out->model_loaded = out->workers_ready == out->worker_count;
 }
 
-void service_read_health(struct service_health *out, struct service *service)
+/* Read at most once a second: probes ask all day, and it takes several files of /proc. */
+static double memory_usage_mb(struct service *service, int64_t now_us)
 {
     struct cpu_process_stats process;
 
-    read_state(out, service);
+    (void)pthread_mutex_lock(&service->lock);
+    bool fresh = service->memory_read_us && now_us - service->memory_read_us < MEMORY_KEPT_US;
+    double memory_mb = service->memory_mb;
+    (void)pthread_mutex_unlock(&service->lock);
+    if (fresh)
+        return memory_mb;
     cpu_process_stats(&process);
-    out->uptime_seconds =
-        (double)(clock_monotonic_us(service->options.clock) - service->started_us) / 1e6;
+    memory_mb = (double)process.resident_bytes / (1024.0 * 1024.0);
+    (void)pthread_mutex_lock(&service->lock);
+    service->memory_mb = memory_mb;
+    service->memory_read_us = now_us;
+    (void)pthread_mutex_unlock(&service->lock);
+    return memory_mb;
+}
+
+void service_read_health(struct service_health *out, struct service *service)
+{
+    int64_t now_us = clock_monotonic_us(service->options.clock);
+
+    read_state(out, service);
+    out->uptime_seconds = (double)(now_us - service->started_us) / 1e6;
     out->predictions_total = measure_predictions_total(service->measure);
-    out->memory_usage_mb = (double)process.resident_bytes / (1024.0 * 1024.0);
+    out->memory_usage_mb = memory_usage_mb(service, now_us);
     out->pid = getpid();
 }
 
