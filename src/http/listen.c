@@ -57,14 +57,16 @@ static enum status resolve(struct addrinfo **out, const char *address, struct er
 
 static unsigned port_of(int fd)
 {
-    struct sockaddr_storage name = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } name = {.v6 = {0}};
     socklen_t len = sizeof name;
 
-    if (getsockname(fd, (struct sockaddr *)&name, &len) != 0)
+    if (getsockname(fd, &name.any, &len) != 0)
         return 0;
-    if (name.ss_family == AF_INET6)
-        return ntohs(((const struct sockaddr_in6 *)(const void *)&name)->sin6_port);
-    return ntohs(((const struct sockaddr_in *)(const void *)&name)->sin_port);
+    return ntohs(name.any.sa_family == AF_INET6 ? name.v6.sin6_port : name.v4.sin_port);
 }
 
 /* A listening socket on one address, or -1 with errno set. */

@@ -35,7 +35,10 @@ struct http_request {
     struct http_watch *watch;
     int fd;
     enum http_phase phase;
-    bool active; /* counted as under way */
+    bool active;   /* counted as under way */
+    bool answered; /* http_answer has been called */
+    bool close;    /* the connection ends with the answer */
+    bool is_form;  /* the body is read as a form */
     int64_t started_us;
     struct http_request *next_free;
     /* head */
@@ -56,13 +59,10 @@ struct http_request {
     uint8_t *body;
     size_t body_used;
     size_t body_capacity;
-    bool is_form;
     struct http_multipart parser;
     struct http_part parts[HTTP_PARTS_MAX];
     size_t part_count;
     /* answer */
-    bool answered;
-    bool close; /* the connection ends with this answer */
     unsigned status;
     unsigned tag;
     unsigned retry_after_s;
