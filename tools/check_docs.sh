@@ -12,7 +12,7 @@ grep -noE '`[^` ]+`|\]\([^)# ]+' $files | awk -F: '
         sub(/^\]\(|^`/, "", path)
         sub(/`$/, "", path)
         sub(/:[0-9]+$/, "", path)
-        if (path ~ /^[a-z]+:/ || path ~ /[*<>{}$=?]/ || path ~ /[A-Z]{3,}\//) next
+        if (path ~ /^[a-z]+:/ || path ~ /[*<>{}$=?]/ || path ~ /MODULE|AREA|NAME/) next
         if (link) {
             folder = $1
             if (!sub(/\/[^\/]*$/, "", folder)) folder = "."

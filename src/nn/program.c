@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "nn/loops.h"
 
 #define ARGUMENTS_MAX   10
 #define DESCRIPTION_MAX (64u << 10)
@@ -15,7 +16,7 @@ struct step {
     dnnl_primitive_t primitive; /* NULL: `loop` */
     dnnl_exec_arg_t arguments[ARGUMENTS_MAX];
     int argument_count;
-    void (*loop)(float *a, const float *b, size_t count);
+    nn_loop *loop;
     float *a;
     const float *b;
     size_t count;
@@ -780,37 +781,7 @@ enum status nn_program_pool_backward(struct nn_program *program, const struct nn
     return st;
 }
 
-/* Loops of ours --------------------------------------------------------------------------- */
-
-static void loop_add(float *a, const float *b, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        a[i] += b[i];
-}
-
-static void loop_add_relu(float *a, const float *b, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        float sum = a[i] + b[i];
-        a[i] = sum > 0 ? sum : 0;
-    }
-}
-
-static void loop_relu(float *a, const float *b, size_t count)
-{
-    (void)b;
-    for (size_t i = 0; i < count; i++)
-        a[i] = a[i] > 0 ? a[i] : 0;
-}
-
-static void loop_relu_backward(float *a, const float *b, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        a[i] = b[i] > 0 ? a[i] : 0;
-}
-
-static enum status add_loop(struct nn_program *program,
-                            void (*loop)(float *, const float *, size_t), const struct nn_tensor *a,
+enum status nn_program_loop(struct nn_program *program, nn_loop *loop, const struct nn_tensor *a,
                             const struct nn_tensor *b, struct err *err)
 {
     if (b && nn_tensor_count(a) != nn_tensor_count(b))
@@ -822,24 +793,4 @@ static enum status add_loop(struct nn_program *program,
     step->b = b ? b->at : NULL;
     step->count = nn_tensor_count(a);
     return ST_OK;
-}
-
-enum status nn_program_add_relu(struct nn_program *program, const struct nn_tensor *out,
-                                const struct nn_tensor *added, bool relu, struct err *err)
-{
-    if (!added)
-        return add_loop(program, loop_relu, out, NULL, err);
-    return add_loop(program, relu ? loop_add_relu : loop_add, out, added, err);
-}
-
-enum status nn_program_relu_backward(struct nn_program *program, const struct nn_tensor *gradient,
-                                     const struct nn_tensor *out, struct err *err)
-{
-    return add_loop(program, loop_relu_backward, gradient, out, err);
-}
-
-enum status nn_program_accumulate(struct nn_program *program, const struct nn_tensor *out,
-                                  const struct nn_tensor *more, struct err *err)
-{
-    return add_loop(program, loop_add, out, more, err);
 }
