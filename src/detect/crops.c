@@ -100,7 +100,7 @@ static int compare(const void *a, const void *b)
 static enum status list_candidates(struct candidate **out, size_t *count, const struct tiles *tiles,
                                    uint32_t side, struct arena *arena, struct err *err)
 {
-    uint32_t across = MAX_OF(side / TILE, 1u);
+    uint32_t across = (side + TILE - 1) / TILE; /* rounded up: a crop never hangs over */
     uint32_t columns = tiles->columns > across ? (tiles->columns - across) / STEP + 1 : 1;
     uint32_t rows = tiles->rows > across ? (tiles->rows - across) / STEP + 1 : 1;
     struct candidate *list = ARENA_NEW(arena, struct candidate, (size_t)columns * rows);
