@@ -96,7 +96,7 @@ enum status detect_model_open(struct detect_model **out, const char *path,
         model->limits.pixels_max = options->pixels_max;
     if (options && options->side_max_px)
         model->limits.side_max_px = options->side_max_px;
-    if (options && options->threshold > 0)
+    if (options && options->threshold != 0)
         model->threshold = options->threshold;
     if (!(model->threshold > 0 && model->threshold < 1)) {
         st = err_set(err, ST_INVALID, "a threshold of %g is outside 0 to 1", model->threshold);
