@@ -189,6 +189,23 @@ static void restore_curve(struct trainer *trainer)
     mem_free((void *)(uintptr_t)text.at);
 }
 
+/* Without them there is nothing to choose the best epoch by and nothing to calibrate on: better
+ * known now than after the last epoch. */
+static enum status check_validation(const struct trainer *trainer, struct err *err)
+{
+    size_t counts[TRAIN_LABEL_COUNT] = {0};
+
+    for (size_t i = 0; i < train_dataset_validation_count(trainer->dataset); i++)
+        counts[train_dataset_validation(trainer->dataset, i).label]++;
+    for (int label = 0; label < TRAIN_LABEL_COUNT; label++)
+        if (!counts[label])
+            return err_set(err, ST_INVALID,
+                           "data.validation_share of %g holds out no whole source of '%s' photos",
+                           trainer->config->validation_share,
+                           train_label_name((enum train_label)label));
+    return ST_OK;
+}
+
 static enum status open_trainer(struct trainer *trainer, struct err *err)
 {
     char path[2 * TRAIN_PATH_SIZE];
@@ -200,6 +217,8 @@ static enum status open_trainer(struct trainer *trainer, struct err *err)
         st = fs_make_folder(trainer->config->output, err);
     if (st == ST_OK)
         st = train_dataset_open(&trainer->dataset, trainer->config, show_loading, trainer, err);
+    if (st == ST_OK)
+        st = check_validation(trainer, err);
     if (st == ST_OK)
         st = open_team(trainer, err);
     if (st != ST_OK)
