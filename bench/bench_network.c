@@ -176,8 +176,10 @@ static enum status make_crops(struct bench *bench, char **photos, int photo_coun
             crop[k] = (float)rng_normal(&rng);
         if (i < photo_count && fits) {
             enum status st = crop_photo(crop, bench, photos[i], err);
-            if (st != ST_OK)
-                return err_prefix(err, "'%.80s'", photos[i]);
+            if (st != ST_OK) {
+                err_prefix(err, "'%.80s'", photos[i]);
+                return err->code;
+            }
         }
     }
     struct bytes all = {.at = (const uint8_t *)bench->crops,

@@ -19,7 +19,7 @@ const char *status_name(enum status code)
     return (unsigned)code < ST_COUNT ? status_names[code] : "unknown";
 }
 
-enum status err_set(struct err *err, enum status code, const char *format, ...)
+int err_write(struct err *err, enum status code, const char *format, ...)
 {
     if (err) {
         va_list args;
@@ -29,14 +29,16 @@ enum status err_set(struct err *err, enum status code, const char *format, ...)
         (void)vsnprintf(err->msg, sizeof err->msg, format, args);
         va_end(args);
     }
-    return code;
+    return 0;
 }
 
-enum status err_prefix(struct err *err, const char *format, ...)
+void err_prefix(struct err *err, const char *format, ...)
 {
     char text[sizeof err->msg];
     va_list args;
 
+    if (!err)
+        return;
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
@@ -44,7 +46,6 @@ enum status err_prefix(struct err *err, const char *format, ...)
     size_t used = strlen(text);
     (void)snprintf(text + used, sizeof text - used, ": %s", err->msg);
     memcpy(err->msg, text, sizeof text);
-    return err->code;
 }
 
 struct str str_of(const char *text)

@@ -36,11 +36,18 @@ struct err {
     char msg[224];
 };
 
-/* Sets *err (may be NULL) and returns `code`, so that `return err_set(...)` reads as one step. */
-enum status err_set(struct err *err, enum status code, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Sets *err (may be NULL) and returns `code`, so that `return err_set(...)` reads as one step.  The
+ * last step is inline: compilers and analysers see that a failure is not ST_OK. */
+#define err_set(err, code, ...) err_returned((code), err_write((err), (code), __VA_ARGS__))
+int err_write(struct err *err, enum status code, const char *format, ...) PRINTF_LIKE(3, 4);
+static inline enum status err_returned(enum status code, int ignored)
+{
+    (void)ignored;
+    return code;
+}
 
-/* Puts "context: " before the message that is already in *err.  Returns err's code. */
-enum status err_prefix(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Puts "context: " before the message that is already in *err, unless err is NULL. */
+void err_prefix(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* "invalid", "limit", ... - constant, lower case, used in logs and answers. */
 const char *status_name(enum status code);

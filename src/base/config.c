@@ -167,8 +167,8 @@ enum status config_parse(void *settings, const struct config_table *table, struc
         more = event.type != YAML_STREAM_END_EVENT;
         st = on_event(&walk, &event, err);
         yaml_event_delete(&event);
-        if (st != ST_OK && err)
-            st = err_prefix(err, "%s:%zu", origin, line);
+        if (st != ST_OK)
+            err_prefix(err, "%s:%zu", origin, line);
     }
     yaml_parser_delete(&parser);
     return st;

@@ -303,15 +303,15 @@ enum status evaluate_controls(struct evaluate_controls *out, const struct evalua
     st = measure_shuffled(&controls, scores, manifest, seed, err);
     for (size_t i = 0; st == ST_OK && i < EVALUATE_CONTROL_SETS; i++) {
         st = measure_set(&controls, i, scores, fit, manifest, seed, err);
-        if (st != ST_OK && err)
-            (void)err_prefix(err, "%s", sets[i].name);
+        if (st != ST_OK)
+            err_prefix(err, "%s", sets[i].name);
     }
     if (st == ST_OK)
         *out = controls;
     else
         evaluate_controls_fini(&controls);
-    if (st != ST_OK && err)
-        (void)err_prefix(err, "controls at %s", evaluate_tier_info(tier)->name);
+    if (st != ST_OK)
+        err_prefix(err, "controls at %s", evaluate_tier_info(tier)->name);
     return st;
 }
 

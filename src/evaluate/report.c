@@ -20,8 +20,8 @@ enum status evaluate_report_init(struct evaluate_report *out, const struct evalu
             st = evaluate_statistics(&report.tiers[i], samples, count, threshold, seed, err);
         if (st == ST_OK)
             report.present[i] = true;
-        else if (err)
-            (void)err_prefix(err, "tier %s", evaluate_tier_info(tier)->name);
+        else
+            err_prefix(err, "tier %s", evaluate_tier_info(tier)->name);
         mem_free(samples);
     }
     if (st == ST_OK)

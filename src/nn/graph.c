@@ -340,8 +340,8 @@ static enum status parse(struct nn_graph *graph, struct str text, struct err *er
         if (!line.len || line.at[0] == '#')
             continue;
         st = parse_line(graph, line, err);
-        if (st != ST_OK && err)
-            st = err_prefix(err, "network line %d", number);
+        if (st != ST_OK)
+            err_prefix(err, "network line %d", number);
     }
     if (st == ST_OK && graph->node_count < 2)
         st = err_set(err, ST_INVALID, "a network needs an input and one layer");

@@ -147,8 +147,8 @@ static enum status build(struct nn_inference *inference, const float *values, st
         st = nn_program_open(&inference->program, inference->arena, err);
     for (int i = 0; i < inference->graph->node_count && st == ST_OK; i++) {
         st = add_node(inference, &memory, i, values, err);
-        if (st != ST_OK && err)
-            st = err_prefix(err, "layer '%s'", inference->graph->nodes[i].name);
+        if (st != ST_OK)
+            err_prefix(err, "layer '%s'", inference->graph->nodes[i].name);
     }
     return st == ST_OK ? nn_program_finish(inference->program, err) : st;
 }

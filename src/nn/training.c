@@ -262,15 +262,15 @@ static enum status build(struct nn_training *training, struct err *err)
 
     for (int i = 0; i <= last && st == ST_OK; i++) {
         st = forward_node(training, i, err);
-        if (st != ST_OK && err)
-            st = err_prefix(err, "layer '%s' forward", graph->nodes[i].name);
+        if (st != ST_OK)
+            err_prefix(err, "layer '%s' forward", graph->nodes[i].name);
     }
     if (st == ST_OK)
         st = new_tensor(&training->layers[last].gradient, training, &graph->nodes[last], err);
     for (int i = last; i >= 0 && st == ST_OK; i--) {
         st = backward_node(training, i, err);
-        if (st != ST_OK && err)
-            st = err_prefix(err, "layer '%s' backward", graph->nodes[i].name);
+        if (st != ST_OK)
+            err_prefix(err, "layer '%s' backward", graph->nodes[i].name);
     }
     if (st == ST_OK)
         st = nn_program_finish(training->forward, err);

@@ -252,7 +252,9 @@ static enum status decode_row(struct image *out, const struct train_manifest_row
     limits.bytes_max = FILE_BYTES_MAX;
     st = image_decode(out, NULL, file, &limits, arena, err);
     fs_unmap(file);
-    return st == ST_OK || !err ? st : err_prefix(err, "%s", row->file);
+    if (st != ST_OK)
+        err_prefix(err, "%s", row->file);
+    return st;
 }
 
 /* What the decoding threads share. */

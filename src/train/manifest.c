@@ -347,8 +347,8 @@ static enum status read_lines(struct reader *reader, struct str text, struct err
         if (line.len)
             st = read_row(reader, line, err);
     }
-    if (st != ST_OK && err)
-        (void)err_prefix(err, "line %u", reader->line);
+    if (st != ST_OK)
+        err_prefix(err, "line %u", reader->line);
     if (st != ST_OK)
         return st;
     if (!reader->row_count)
@@ -460,8 +460,8 @@ enum status train_manifest_open(struct train_manifest **out, const char *path, s
     const char *slash = strrchr(path, '/');
     char *folder = mem_copy_str((struct str){path, slash ? (size_t)(slash - path) + 1 : 0});
     st = train_manifest_parse(out, text, folder, err);
-    if (st != ST_OK && err)
-        (void)err_prefix(err, "'%s'", path);
+    if (st != ST_OK)
+        err_prefix(err, "'%s'", path);
     mem_free(folder);
     fs_unmap(text);
     return st;
