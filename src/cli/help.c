@@ -39,7 +39,7 @@ static void print_option(FILE *out, const struct cli_option *option)
     if (option->value_name)
         column += fprintf(out, " %s", option->value_name);
     if (column >= HELP_COLUMN - 1)
-        column = fputc('\n', out), column = 0;
+        fputc('\n', out), column = 0;
     fprintf(out, "%*s", HELP_COLUMN - column, "");
     if (!option->initial) {
         print_wrapped(out, str_of(option->help), HELP_COLUMN, HELP_COLUMN);

@@ -154,9 +154,12 @@ enum status detect_crops_choose(struct detect_place *out, size_t max, size_t *co
     size_t found = 0;
     enum status st = sum_tiles(&tiles, photo, arena, err);
 
-    if (st == ST_OK)
-        st = list_candidates(&list, &found, &tiles, side, arena, err);
     if (st == ST_OK) {
+        REQUIRE(tiles.sums);
+        st = list_candidates(&list, &found, &tiles, side, arena, err);
+    }
+    if (st == ST_OK) {
+        REQUIRE(list);
         *texture = list[0].texture;
         *count = spread(out, max, list, found, side);
     }

@@ -114,7 +114,7 @@ static enum status shape_conv(struct nn_node *node, const struct nn_node *in,
 static enum status shape_node(struct nn_node *node, const struct nn_graph *graph,
                               const struct attributes *at, struct err *err)
 {
-    const struct nn_node *in = node->from >= 0 ? &graph->nodes[node->from] : NULL;
+    const struct nn_node *in = &graph->nodes[MAX_OF(node->from, 0)]; /* not of an input */
 
     switch (node->op) {
     case NN_INPUT:
@@ -286,7 +286,7 @@ static enum status add_norm_parameters(struct nn_graph *graph, struct nn_node *n
 static enum status add_node_parameters(struct nn_graph *graph, struct nn_node *node,
                                        struct err *err)
 {
-    const struct nn_node *in = node->from >= 0 ? &graph->nodes[node->from] : NULL;
+    const struct nn_node *in = &graph->nodes[MAX_OF(node->from, 0)]; /* not of an input */
     enum status st = ST_OK;
 
     node->weight = node->offset = -1;

@@ -229,6 +229,7 @@ static enum status bind(dnnl_memory_t *out, struct nn_program *program,
 
     if (st != ST_OK)
         return st;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): the items are handles */
     program->memories = grow(program->memories, program->memory_count, sizeof *program->memories);
     program->memories[program->memory_count++] = memory;
     *out = memory;

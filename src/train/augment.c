@@ -136,7 +136,7 @@ static void blur_line(uint8_t *at, size_t count, size_t step, const float *taps,
 static void blur(struct image *image, double sigma)
 {
     int radius = MIN_OF((int)ceil(2.5 * sigma), BLUR_TAPS_MAX / 2);
-    float taps[BLUR_TAPS_MAX];
+    float taps[BLUR_TAPS_MAX] = {0};
     uint8_t copy[DETECT_FRONTEND_SIDE_MAX + 64];
     double total = 0;
 
