@@ -181,7 +181,7 @@ static void restore_curve(struct trainer *trainer)
     join_path(path, trainer, "run.json");
     if (fs_read(&text, path, RUN_JSON_MAX, &ignored) != ST_OK)
         return; /* the checkpoint is what counts */
-    if (json_parse(&record, text, &ignored) == ST_OK && json_get(record, "curve")) {
+    if (json_parse(&record, text, &ignored) == ST_OK && json_count(json_get(record, "curve")) > 0) {
         json_free(trainer->curve);
         trainer->curve = json_take(record, "curve");
     }
