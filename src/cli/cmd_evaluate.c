@@ -13,7 +13,7 @@
 #define REPORT_MAX      ((size_t)256 << 20) /* bytes of the printed report, and of --scores */
 #define FIT_ROLE        "train"             /* rows on which the metadata control is fitted */
 #define FIT_ROWS_MAX    1500
-#define CONTROLS_TIER   EVALUATE_T1
+#define CONTROLS_TIER   TRAIN_T1
 #define BAR_WIDTH       30
 #define PROGRESS_LENGTH 100
 
@@ -71,8 +71,7 @@ static struct evaluate_options options_of(const struct cli_arguments *arguments)
 static enum status check(struct evaluate_options *options, const struct cli_arguments *arguments,
                          struct err *err)
 {
-    enum status st =
-        evaluate_tiers_parse(&options->tiers, str_of(cli_text(arguments, "tiers")), err);
+    enum status st = train_tiers_parse(&options->tiers, str_of(cli_text(arguments, "tiers")), err);
     bool has_t1 = options->tiers & (1u << CONTROLS_TIER);
 
     if (st != ST_OK)

@@ -98,7 +98,7 @@ static enum status weigh(struct design *design, const struct train_manifest *man
 
 /* Raw features, in the first half of each row. */
 static void gather(struct design *design, const struct feature_set *set,
-                   const struct evaluate_scores *scores, enum evaluate_tier tier)
+                   const struct evaluate_scores *scores, enum train_tier tier)
 {
     size_t n = 0;
 
@@ -116,7 +116,7 @@ static void gather(struct design *design, const struct feature_set *set,
 
 static enum status design_init(struct design *design, const struct feature_set *set,
                                const struct evaluate_scores *scores,
-                               const struct train_manifest *manifest, enum evaluate_tier tier,
+                               const struct train_manifest *manifest, enum train_tier tier,
                                struct err *err)
 {
     enum status st =
@@ -293,7 +293,7 @@ out:
 
 enum status evaluate_controls(struct evaluate_controls *out, const struct evaluate_scores *scores,
                               const struct evaluate_scores *fit, const char *fit_role,
-                              const struct train_manifest *manifest, enum evaluate_tier tier,
+                              const struct train_manifest *manifest, enum train_tier tier,
                               uint64_t seed, struct err *err)
 {
     struct evaluate_controls controls = {.tier = tier, .fit_role = fit_role};
@@ -311,7 +311,7 @@ enum status evaluate_controls(struct evaluate_controls *out, const struct evalua
     else
         evaluate_controls_fini(&controls);
     if (st != ST_OK)
-        err_prefix(err, "controls at %s", evaluate_tier_info(tier)->name);
+        err_prefix(err, "controls at %s", train_tier_info(tier)->name);
     return st;
 }
 

@@ -13,42 +13,7 @@
 #include "detect/detect.h"
 #include "image/image.h"
 #include "train/manifest.h"
-
-/* ---- tiers: how a photo is degraded before it is judged ---- */
-
-enum evaluate_tier {
-    EVALUATE_T0, /* JPEG q95 */
-    EVALUATE_T1, /* JPEG q80: the bar stands here */
-    EVALUATE_T2, /* longer side at most 768 px, JPEG q60 */
-    EVALUATE_T3, /* longer side at most 512 px, JPEG q40 */
-    EVALUATE_WEBP75,
-    EVALUATE_RESIZE75,  /* x 0.75, JPEG q80 */
-    EVALUATE_RESIZE125, /* x 1.25, JPEG q80 */
-    EVALUATE_TIER_COUNT
-};
-#define EVALUATE_TIERS_STANDARD 0xFu /* T0 to T3, as bits 1u << tier */
-#define EVALUATE_SIDE_MIN       16u  /* pixels; shrinking stops here */
-
-struct evaluate_tier_info {
-    const char *name; /* "T0", ..., "webp75", "resize75", "resize125" */
-    const char *help;
-    enum image_format format;
-    int quality;
-    uint32_t side_max_px; /* of the original photo; 0: no cap */
-    double scale;         /* applied to every photo */
-};
-const struct evaluate_tier_info *evaluate_tier_info(enum evaluate_tier tier);
-/* "T0,T2,webp75", "standard" or "all" to a set of bits. */
-enum status evaluate_tiers_parse(unsigned *out, struct str list, struct err *err) MUST_USE;
-
-/* The factor for a photo whose longer side was `original_side` before it was cropped. */
-double evaluate_tier_factor(enum evaluate_tier tier, uint32_t original_side);
-/* Degrades `photo`, which may be a crop of the original at its full resolution: it is resized by
- * the factor of the original.  original_side 0: the photo is whole.  *pixels, unless NULL, is what
- * was encoded.  Both outputs live in the arena. */
-enum status evaluate_tier_apply(struct bytes *out, struct image *pixels, const struct image *photo,
-                                uint32_t original_side, enum evaluate_tier tier,
-                                struct arena *arena, struct err *err) MUST_USE;
+#include "train/tiers.h"
 
 /* ---- scores: rows x tiers ---- */
 
@@ -69,7 +34,7 @@ enum evaluate_feature {
 
 struct evaluate_score {
     uint32_t row; /* of the manifest */
-    enum evaluate_tier tier;
+    enum train_tier tier;
     bool failed; /* then the numbers below are 0 */
     double probability;
     double logit;    /* mean over the crops, calibrated */
@@ -78,7 +43,7 @@ struct evaluate_score {
 
 struct evaluate_failure {
     uint32_t row;
-    enum evaluate_tier tier; /* EVALUATE_TIER_COUNT: the photo itself, in all tiers */
+    enum train_tier tier; /* TRAIN_TIER_COUNT: the photo itself, in all tiers */
     enum status code;
     char message[160];
 };
@@ -97,7 +62,7 @@ struct evaluate_scorer evaluate_scorer_of_model(const struct detect_model *model
 
 struct evaluate_options {
     const char *role; /* rows of this role; NULL: all */
-    unsigned tiers;   /* bits; 0: EVALUATE_TIERS_STANDARD */
+    unsigned tiers;   /* bits; 0: TRAIN_TIERS_STANDARD */
     size_t rows_max;  /* 0: all; else a seeded sample of this many rows */
     unsigned workers; /* 0: one for each processor */
     uint64_t seed;    /* of the sample and of the bootstrap */
@@ -193,7 +158,7 @@ enum status evaluate_roc(struct evaluate_roc_point **out, size_t *point_count,
 /* The scores of one tier as samples.  Out: *out is the caller's (mem_free). */
 enum status evaluate_samples_of(struct evaluate_sample **out, size_t *count,
                                 const struct evaluate_scores *scores,
-                                const struct train_manifest *manifest, enum evaluate_tier tier,
+                                const struct train_manifest *manifest, enum train_tier tier,
                                 struct err *err) MUST_USE;
 
 /* ---- controls: what must be at chance ---- */
@@ -211,7 +176,7 @@ struct evaluate_control_set {
  * `at_least` says how rarely chance does as well.  (ii) A logistic regression on what the photo
  * shows besides its content, fitted on other rows. */
 struct evaluate_controls {
-    enum evaluate_tier tier;
+    enum train_tier tier;
     double shuffled_auc_mean;
     struct evaluate_interval shuffled_auc_range; /* middle 95 % of the shuffles */
     double shuffled_at_least; /* share of the shuffles with at least the true AUC */
@@ -224,7 +189,7 @@ struct evaluate_controls {
  * On success *out is released with evaluate_controls_fini. */
 enum status evaluate_controls(struct evaluate_controls *out, const struct evaluate_scores *scores,
                               const struct evaluate_scores *fit, const char *fit_role,
-                              const struct train_manifest *manifest, enum evaluate_tier tier,
+                              const struct train_manifest *manifest, enum train_tier tier,
                               uint64_t seed, struct err *err) MUST_USE;
 void evaluate_controls_fini(struct evaluate_controls *controls);
 
@@ -237,8 +202,8 @@ struct evaluate_report {
     const char *role;
     const struct train_manifest *manifest;
     const struct evaluate_scores *scores;
-    bool present[EVALUATE_TIER_COUNT];
-    struct evaluate_statistics tiers[EVALUATE_TIER_COUNT]; /* where present */
+    bool present[TRAIN_TIER_COUNT];
+    struct evaluate_statistics tiers[TRAIN_TIER_COUNT]; /* where present */
     bool has_controls;
     struct evaluate_controls controls;
 };

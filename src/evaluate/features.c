@@ -17,11 +17,11 @@ static double mirrored_share(const struct detect_crop *crop, const struct image 
 
 /* Log of bytes a pixel when the crop alone is encoded as the tier does. */
 static enum status crop_bytes(double *out, const struct detect_crop *crop,
-                              const struct image *pixels, enum evaluate_tier tier,
-                              struct arena *arena, struct err *err)
+                              const struct image *pixels, enum train_tier tier, struct arena *arena,
+                              struct err *err)
 {
     size_t mark = arena_mark(arena);
-    int quality = evaluate_tier_info(tier)->quality;
+    int quality = train_tier_info(tier)->quality;
     struct image part;
     struct bytes file = {0};
     enum status st = ST_OK;
@@ -39,7 +39,7 @@ static enum status crop_bytes(double *out, const struct detect_crop *crop,
 }
 
 static enum status crop_features(float *out, const struct detect_result *result,
-                                 const struct image *pixels, enum evaluate_tier tier,
+                                 const struct image *pixels, enum train_tier tier,
                                  struct arena *arena, struct err *err)
 {
     double mirrored = 0;
@@ -67,8 +67,8 @@ static enum status crop_features(float *out, const struct detect_result *result,
 }
 
 enum status evaluate_features(float *out, const struct detect_result *result, struct bytes file,
-                              const struct image *pixels, enum evaluate_tier tier,
-                              struct arena *arena, struct err *err)
+                              const struct image *pixels, enum train_tier tier, struct arena *arena,
+                              struct err *err)
 {
     struct image_info info;
     enum status st = image_probe(&info, file, &image_limits_default, err);

@@ -6,5 +6,5 @@
 
 /* Fills EVALUATE_FEATURE_COUNT numbers.  `pixels` is what was encoded as `file`. */
 enum status evaluate_features(float *out, const struct detect_result *result, struct bytes file,
-                              const struct image *pixels, enum evaluate_tier tier,
-                              struct arena *arena, struct err *err) MUST_USE;
+                              const struct image *pixels, enum train_tier tier, struct arena *arena,
+                              struct err *err) MUST_USE;

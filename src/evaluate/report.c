@@ -9,10 +9,10 @@ enum status evaluate_report_init(struct evaluate_report *out, const struct evalu
         .threshold = threshold, .manifest = manifest, .scores = scores};
     enum status st = ST_OK;
 
-    for (unsigned i = 0; st == ST_OK && i < EVALUATE_TIER_COUNT; i++) {
+    for (unsigned i = 0; st == ST_OK && i < TRAIN_TIER_COUNT; i++) {
         struct evaluate_sample *samples = NULL;
         size_t count = 0;
-        enum evaluate_tier tier = (enum evaluate_tier)i;
+        enum train_tier tier = (enum train_tier)i;
         if (!(scores->tiers & (1u << i)))
             continue;
         st = evaluate_samples_of(&samples, &count, scores, manifest, tier, err);
@@ -21,7 +21,7 @@ enum status evaluate_report_init(struct evaluate_report *out, const struct evalu
         if (st == ST_OK)
             report.present[i] = true;
         else
-            err_prefix(err, "tier %s", evaluate_tier_info(tier)->name);
+            err_prefix(err, "tier %s", train_tier_info(tier)->name);
         mem_free(samples);
     }
     if (st == ST_OK)
@@ -33,7 +33,7 @@ enum status evaluate_report_init(struct evaluate_report *out, const struct evalu
 
 void evaluate_report_fini(struct evaluate_report *report)
 {
-    for (unsigned i = 0; i < EVALUATE_TIER_COUNT; i++)
+    for (unsigned i = 0; i < TRAIN_TIER_COUNT; i++)
         if (report->present[i])
             evaluate_statistics_fini(&report->tiers[i]);
     if (report->has_controls)
@@ -49,7 +49,7 @@ void evaluate_scores_tsv(struct buf *out, const struct evaluate_scores *scores,
         const struct train_manifest_row *row = &manifest->rows[score->row];
         buf_printf(out, "%s\t%s\t%s\t%s\t%s", row->file, train_label_name(row->label),
                    manifest->source_names[row->source], manifest->family_names[row->family],
-                   evaluate_tier_info(score->tier)->name);
+                   train_tier_info(score->tier)->name);
         if (score->failed)
             buf_add_str(out, "\t-\t-\n");
         else

@@ -70,9 +70,9 @@ static struct json *failures_json(const struct evaluate_report *report)
         const struct evaluate_failure *failure = &report->scores->failures[i];
         struct json *one = json_new_object();
         json_set_str(one, "file", report->manifest->rows[failure->row].file);
-        json_set_str(
-            one, "tier",
-            failure->tier == EVALUATE_TIER_COUNT ? "all" : evaluate_tier_info(failure->tier)->name);
+        json_set_str(one, "tier",
+                     failure->tier == TRAIN_TIER_COUNT ? "all"
+                                                       : train_tier_info(failure->tier)->name);
         json_set_str(one, "error", status_name(failure->code));
         json_set_str(one, "detail", failure->message);
         json_append(all, one);
@@ -86,7 +86,7 @@ static struct json *controls_json(const struct evaluate_controls *controls)
     struct json *shuffled = json_new_object();
     struct json *metadata = json_new_object();
 
-    json_set_str(all, "tier", evaluate_tier_info(controls->tier)->name);
+    json_set_str(all, "tier", train_tier_info(controls->tier)->name);
     json_set_int(shuffled, "shuffles", EVALUATE_PERMUTATIONS);
     json_set_number(shuffled, "auc_mean", controls->shuffled_auc_mean);
     set_interval(shuffled, "auc_range", controls->shuffled_auc_range);
@@ -119,9 +119,9 @@ void evaluate_report_json(struct buf *out, const struct evaluate_report *report)
     json_set_number(object, "threshold", report->threshold);
     json_set_str(object, "data_sha256", report->manifest->sha256);
     json_set_str(object, "role", report->role);
-    for (unsigned i = 0; i < EVALUATE_TIER_COUNT; i++)
+    for (unsigned i = 0; i < TRAIN_TIER_COUNT; i++)
         if (report->present[i])
-            json_set(tiers, evaluate_tier_info((enum evaluate_tier)i)->name,
+            json_set(tiers, train_tier_info((enum train_tier)i)->name,
                      tier_json(&report->tiers[i], report->manifest));
     json_set(object, "tiers", tiers);
     json_set(object, "failed", failures_json(report));

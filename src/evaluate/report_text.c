@@ -48,7 +48,7 @@ static const char *decimal_range(char out[CELL], struct evaluate_interval interv
 
 static const char *tier_name(unsigned i)
 {
-    return evaluate_tier_info((enum evaluate_tier)i)->name;
+    return train_tier_info((enum train_tier)i)->name;
 }
 
 static void write_head(struct buf *out, const struct evaluate_report *report)
@@ -77,12 +77,12 @@ static void write_accuracy(struct buf *out, const struct evaluate_report *report
 
     buf_printf(out, "\n%-10s %-24s %6s  %8s  %-14s  %-14s  %5s  %-14s  %s\n", "tier", "", "n",
                "bal.acc.", "95 % photos", "95 % sources", "AUC", "95 % photos", "95 % sources");
-    for (unsigned i = 0; i < EVALUATE_TIER_COUNT; i++) {
+    for (unsigned i = 0; i < TRAIN_TIER_COUNT; i++) {
         const struct evaluate_statistics *s = &report->tiers[i];
         if (!report->present[i])
             continue;
         buf_printf(out, "%-10s %-24s %6zu  ", tier_name(i),
-                   evaluate_tier_info((enum evaluate_tier)i)->help, s->n);
+                   train_tier_info((enum train_tier)i)->help, s->n);
         buf_printf(out, "%8s  %-14s  %-14s  ", percent(a, s->balanced_accuracy),
                    percent_range(b, s->balanced_accuracy_ci),
                    percent_range(c, s->balanced_accuracy_ci_by_source));
@@ -98,7 +98,7 @@ static void write_rates(struct buf *out, const struct evaluate_report *report)
     buf_printf(out, "\n%-10s %9s %6s %6s %6s %9s %9s %6s %6s %6s %6s %6s %6s\n", "tier",
                "precision", "recall", "F1", "FPR", "TPR@FPR1", "TPR@FPR5", "ECE", "Brier", "TP",
                "FP", "TN", "FN");
-    for (unsigned i = 0; i < EVALUATE_TIER_COUNT; i++) {
+    for (unsigned i = 0; i < TRAIN_TIER_COUNT; i++) {
         const struct evaluate_statistics *s = &report->tiers[i];
         if (!report->present[i])
             continue;
@@ -142,7 +142,7 @@ static void write_slice(struct buf *out, const struct evaluate_report *report, b
     write_name(out,
                (ai ? report->manifest->family_names : report->manifest->source_names)[slice->id]);
     buf_printf(out, " %6zu", slice->n);
-    for (unsigned i = 0; i < EVALUATE_TIER_COUNT; i++) {
+    for (unsigned i = 0; i < TRAIN_TIER_COUNT; i++) {
         const struct evaluate_statistics *s = &report->tiers[i];
         char cell[CELL];
         if (!report->present[i])
@@ -163,7 +163,7 @@ static void write_slices(struct buf *out, const struct evaluate_report *report, 
 
     buf_printf(out, "\n%-*s %6s", NAME_WIDTH,
                ai ? "recall by generator, %" : "false-positive rate by real source, %", "n");
-    for (unsigned i = 0; i < EVALUATE_TIER_COUNT; i++) {
+    for (unsigned i = 0; i < TRAIN_TIER_COUNT; i++) {
         if (!report->present[i])
             continue;
         first = first ? first : &report->tiers[i];
@@ -185,7 +185,7 @@ static void write_controls(struct buf *out, const struct evaluate_controls *cont
     char c[CELL];
 
     buf_printf(out, "\ncontrols at %s, all of which should be at chance (AUC 0.5)\n",
-               evaluate_tier_info(controls->tier)->name);
+               train_tier_info(controls->tier)->name);
     buf_printf(out,
                "labels shuffled by source     AUC %s, middle 95 %% %s; %s %% of the shuffles "
                "reach the true AUC\n",
@@ -212,7 +212,7 @@ static void write_failures(struct buf *out, const struct evaluate_report *report
     for (size_t i = 0; i < MIN_OF(scores->failure_count, FAILURES_SHOWN); i++) {
         const struct evaluate_failure *failure = &scores->failures[i];
         const char *tier =
-            failure->tier == EVALUATE_TIER_COUNT ? "all" : evaluate_tier_info(failure->tier)->name;
+            failure->tier == TRAIN_TIER_COUNT ? "all" : train_tier_info(failure->tier)->name;
         buf_printf(out, "  %s, tier %s: %s\n", report->manifest->rows[failure->row].file, tier,
                    failure->message);
     }

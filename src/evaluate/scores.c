@@ -26,7 +26,7 @@ struct run {
     const struct evaluate_scorer *scorer;
     const uint32_t *rows;
     size_t row_count;
-    enum evaluate_tier tiers[EVALUATE_TIER_COUNT];
+    enum train_tier tiers[TRAIN_TIER_COUNT];
     size_t tier_count;
     struct evaluate_score *scores; /* row_count x tier_count */
     atomic_size_t next_row;
@@ -51,8 +51,7 @@ struct worker {
     void *session;
 };
 
-static void add_failure(struct run *run, uint32_t row, enum evaluate_tier tier,
-                        const struct err *err)
+static void add_failure(struct run *run, uint32_t row, enum train_tier tier, const struct err *err)
 {
     struct evaluate_failure failure = {.row = row, .tier = tier, .code = err->code};
 
@@ -81,7 +80,7 @@ static enum status score_tier(struct evaluate_score *score, struct worker *worke
     struct detect_result result;
     double logit = 0;
     enum status st =
-        evaluate_tier_apply(&file, &pixels, photo, original_side, score->tier, worker->arena, err);
+        train_tier_apply(&file, &pixels, photo, original_side, score->tier, worker->arena, err);
 
     if (st == ST_OK)
         st = worker->run->scorer->score(&result, worker->session, file, err);
@@ -117,7 +116,7 @@ static void score_row(struct worker *worker, size_t i)
     if (st == ST_OK)
         st = image_decode(&photo, NULL, file, &image_limits_default, worker->arena, &err);
     if (st != ST_OK)
-        add_failure(run, index, EVALUATE_TIER_COUNT, &err);
+        add_failure(run, index, TRAIN_TIER_COUNT, &err);
     for (size_t j = 0; st == ST_OK && j < run->tier_count; j++) {
         size_t mark = arena_mark(worker->arena);
         struct evaluate_score *score = &run->scores[i * run->tier_count + j];
@@ -301,9 +300,9 @@ static void run_init(struct run *run, unsigned tiers)
 {
     pthread_condattr_t monotonic;
 
-    for (unsigned i = 0; i < EVALUATE_TIER_COUNT; i++)
+    for (unsigned i = 0; i < TRAIN_TIER_COUNT; i++)
         if (tiers & (1u << i))
-            run->tiers[run->tier_count++] = (enum evaluate_tier)i;
+            run->tiers[run->tier_count++] = (enum train_tier)i;
     REQUIRE(run->tier_count > 0);
     (void)pthread_mutex_init(&run->lock, NULL);
     (void)pthread_condattr_init(&monotonic);
@@ -316,7 +315,7 @@ enum status evaluate_run(struct evaluate_scores **out, const struct train_manife
                          const struct evaluate_scorer *scorer,
                          const struct evaluate_options *options, struct err *err)
 {
-    unsigned tiers = options->tiers ? options->tiers : EVALUATE_TIERS_STANDARD;
+    unsigned tiers = options->tiers ? options->tiers : TRAIN_TIERS_STANDARD;
     struct run run = {.manifest = manifest, .scorer = scorer};
     struct evaluate_scores *scores = mem_alloc(1, sizeof *scores);
     uint32_t *rows = NULL;

@@ -329,7 +329,7 @@ void evaluate_statistics_fini(struct evaluate_statistics *statistics)
 
 enum status evaluate_samples_of(struct evaluate_sample **out, size_t *count,
                                 const struct evaluate_scores *scores,
-                                const struct train_manifest *manifest, enum evaluate_tier tier,
+                                const struct train_manifest *manifest, enum train_tier tier,
                                 struct err *err)
 {
     struct evaluate_sample *samples = mem_try_alloc(scores->row_count, sizeof *samples);

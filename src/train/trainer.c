@@ -20,6 +20,7 @@
 
 #define RUN_JSON_MAX        (16u << 20)
 #define CALIBRATION_PENALTY 1e-3
+#define CALIBRATION_TIERS   3 /* T0, T1, T2: what a marketplace serves */
 #define PROGRESS_EVERY_US   500000
 
 /* One line of the learning curve. */
@@ -401,7 +402,7 @@ static enum status validate(struct trainer *trainer, struct epoch_record *record
     join_path(best, trainer, "best.safetensors");
     enum status st = save_model(trainer, last, 1, 0, err);
     if (st == ST_OK)
-        st = train_validation_run(trainer->logits, trainer->dataset, last, TRAIN_TIER_SHOP,
+        st = train_validation_run(trainer->logits, trainer->dataset, last, TRAIN_T1,
                                   (unsigned)trainer->team.worker_count, err);
     if (st != ST_OK)
         return st;
@@ -474,12 +475,12 @@ static enum status calibrate(struct train_calibration *out, struct trainer *trai
                              const char *model_path, struct err *err)
 {
     size_t count = train_dataset_validation_count(trainer->dataset);
-    double *logits = mem_alloc(TRAIN_TIER_COUNT * count, sizeof *logits);
-    double *weights = mem_alloc(TRAIN_TIER_COUNT * count, sizeof *weights);
-    bool *labels = mem_alloc(TRAIN_TIER_COUNT * count, sizeof *labels);
+    double *logits = mem_alloc(CALIBRATION_TIERS * count, sizeof *logits);
+    double *weights = mem_alloc(CALIBRATION_TIERS * count, sizeof *weights);
+    bool *labels = mem_alloc(CALIBRATION_TIERS * count, sizeof *labels);
     enum status st = ST_OK;
 
-    for (size_t tier = 0; tier < TRAIN_TIER_COUNT && st == ST_OK; tier++) {
+    for (size_t tier = 0; tier < CALIBRATION_TIERS && st == ST_OK; tier++) {
         st = train_validation_run(logits + tier * count, trainer->dataset, model_path,
                                   (enum train_tier)tier, (unsigned)trainer->team.worker_count, err);
         weigh_examples(weights + tier * count, trainer);
@@ -488,7 +489,7 @@ static enum status calibrate(struct train_calibration *out, struct trainer *trai
                 train_dataset_validation(trainer->dataset, i).label == TRAIN_LABEL_AI;
     }
     if (st == ST_OK)
-        st = train_calibration_fit(out, logits, labels, weights, TRAIN_TIER_COUNT * count,
+        st = train_calibration_fit(out, logits, labels, weights, CALIBRATION_TIERS * count,
                                    CALIBRATION_PENALTY, err);
     mem_free(logits);
     mem_free(weights);

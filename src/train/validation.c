@@ -11,15 +11,6 @@
 #define WORKERS_MAX 64u
 #define ARENA_BYTES ((size_t)2 << 30) /* virtual */
 
-static const struct {
-    int quality;
-    uint32_t side_max_px; /* of the original photo; 0: none */
-} tiers[TRAIN_TIER_COUNT] = {
-    [TRAIN_TIER_LIGHT] = {95, 0},
-    [TRAIN_TIER_SHOP] = {80, 0},
-    [TRAIN_TIER_SMALL] = {60, 768},
-};
-
 /* What the scoring threads share. */
 struct scoring {
     const struct train_dataset *dataset;
@@ -33,29 +24,6 @@ struct scoring {
     struct err err;
 };
 
-/* The photo as a marketplace would store it.  Stored files may be crops of larger photos: the
- * side limit of a tier is a scale factor of the original's longer side. */
-static enum status encode(struct bytes *out, const struct image *photo,
-                          const struct train_manifest_row *row, enum train_tier tier,
-                          struct arena *arena, struct err *err)
-{
-    uint32_t original = MAX_OF(row->original_width, row->original_height);
-    struct image image = *photo;
-    enum status st = ST_OK;
-
-    if (!original)
-        original = MAX_OF(photo->width, photo->height);
-    if (tiers[tier].side_max_px && original > tiers[tier].side_max_px) {
-        double factor = (double)tiers[tier].side_max_px / (double)original;
-        uint32_t width = (uint32_t)lround(MAX_OF(16.0, photo->width * factor));
-        uint32_t height = (uint32_t)lround(MAX_OF(16.0, photo->height * factor));
-        st = image_resize(&image, photo, width, height, IMAGE_LANCZOS3, arena, err);
-    }
-    if (st != ST_OK)
-        return st;
-    return image_encode_jpeg(out, &image, tiers[tier].quality, IMAGE_SUBSAMPLING_420, arena, err);
-}
-
 static enum status score(double *logit, const struct scoring *scoring,
                          struct detect_session *session, size_t i, struct arena *arena,
                          struct err *err)
@@ -67,7 +35,9 @@ static enum status score(double *logit, const struct scoring *scoring,
     enum status st = train_dataset_pixels(&photo, scoring->dataset, sample.row, arena, err);
 
     if (st == ST_OK)
-        st = encode(&file, &photo, sample.row, scoring->tier, arena, err);
+        st = train_tier_apply(&file, NULL, &photo,
+                              MAX_OF(sample.row->original_width, sample.row->original_height),
+                              scoring->tier, arena, err);
     if (st == ST_OK)
         st = detect_photo(&result, session, file, err);
     if (st != ST_OK)

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "photos.h"
+#include "support/synthetic_photos.h"
 
 #define SOURCES 24
 #define PHOTOS  20 /* of each source */
@@ -28,7 +28,7 @@ static struct evaluate_scores *make_scores(const struct world *world, uint64_t s
     double offset = 0;
 
     scores->count = scores->row_count = ROWS;
-    scores->tiers = 1u << EVALUATE_T1;
+    scores->tiers = 1u << TRAIN_T1;
     scores->scores = mem_alloc(ROWS, sizeof *scores->scores);
     scores->features = mem_alloc(ROWS, EVALUATE_FEATURE_COUNT * sizeof *scores->features);
     for (uint32_t i = 0; i < ROWS; i++) {
@@ -44,7 +44,7 @@ static struct evaluate_scores *make_scores(const struct world *world, uint64_t s
         }
         double logit = world->signal * side + offset + rng_normal(&rng);
         scores->scores[i] = (struct evaluate_score){.row = i,
-                                                    .tier = EVALUATE_T1,
+                                                    .tier = TRAIN_T1,
                                                     .probability = 1 / (1 + exp(-logit)),
                                                     .logit = logit,
                                                     .features = features};
@@ -59,7 +59,7 @@ static struct evaluate_controls measure(const struct world *world)
     struct evaluate_controls controls = {0};
     struct err err = {0};
 
-    if (evaluate_controls(&controls, scores, fit, "train", manifest, EVALUATE_T1, 7, &err) != ST_OK)
+    if (evaluate_controls(&controls, scores, fit, "train", manifest, TRAIN_T1, 7, &err) != ST_OK)
         fail_msg("%s", err.msg);
     evaluate_scores_close(scores);
     evaluate_scores_close(fit);
@@ -135,13 +135,13 @@ static void test_failed_scores_are_left_out(void **state)
     for (size_t i = 0; i < ROWS; i += 3)
         scores->scores[i].failed = true;
     assert_int_equal(
-        evaluate_controls(&controls, scores, scores, "dev", manifest, EVALUATE_T1, 7, NULL), ST_OK);
+        evaluate_controls(&controls, scores, scores, "dev", manifest, TRAIN_T1, 7, NULL), ST_OK);
     assert_int_equal(controls.fit_count, ROWS - ROWS / 3);
     evaluate_controls_fini(&controls);
     for (size_t i = 0; i < ROWS; i++)
         scores->scores[i].failed = true;
     assert_int_equal(
-        evaluate_controls(&controls, scores, scores, "dev", manifest, EVALUATE_T1, 7, NULL),
+        evaluate_controls(&controls, scores, scores, "dev", manifest, TRAIN_T1, 7, NULL),
         ST_INVALID);
     evaluate_scores_close(scores);
 }

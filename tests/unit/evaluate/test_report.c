@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
-#include "photos.h"
+#include "support/synthetic_photos.h"
 
 static char folder[PHOTO_FOLDER_SIZE];
 static struct train_manifest *manifest;
@@ -79,8 +79,8 @@ static void test_json_has_every_figure(void **state)
     assert_string_equal(json_get_str(object, "role"), "dev");
     assert_string_equal(json_get_str(object, "data_sha256"), manifest->sha256);
     assert_true(number(object, "threshold") == 0.5);
-    check_tier(json_get(tiers, "T0"), &report.tiers[EVALUATE_T0]);
-    check_tier(json_get(tiers, "T1"), &report.tiers[EVALUATE_T1]);
+    check_tier(json_get(tiers, "T0"), &report.tiers[TRAIN_T0]);
+    check_tier(json_get(tiers, "T1"), &report.tiers[TRAIN_T1]);
     assert_null(json_get(tiers, "T2"));
     json_free(object);
 }
@@ -198,7 +198,7 @@ static void test_a_tier_without_scores_is_an_error(void **state)
 
     (void)state;
     for (size_t i = 0; i < scores->count; i++)
-        scores->scores[i].failed |= scores->scores[i].tier == EVALUATE_T1;
+        scores->scores[i].failed |= scores->scores[i].tier == TRAIN_T1;
     assert_int_equal(evaluate_report_init(&none, scores, manifest, 0.5, 1, &err), ST_INVALID);
     assert_non_null(strstr(err.msg, "tier T1"));
     assert_true(none.threshold == 42);
@@ -223,9 +223,9 @@ static int setup(void **state)
     (void)snprintf(path, sizeof path, "%s/photo-23.png", folder);
     (void)unlink(path);
     manifest = photo_manifest_open(folder);
-    if (run(&scores, "dev", 0x3) != ST_OK || run(&fit, "train", 1u << EVALUATE_T1) != ST_OK ||
+    if (run(&scores, "dev", 0x3) != ST_OK || run(&fit, "train", 1u << TRAIN_T1) != ST_OK ||
         evaluate_report_init(&report, scores, manifest, 0.5, 1, NULL) != ST_OK ||
-        evaluate_controls(&report.controls, scores, fit, "train", manifest, EVALUATE_T1, 1, NULL) !=
+        evaluate_controls(&report.controls, scores, fit, "train", manifest, TRAIN_T1, 1, NULL) !=
             ST_OK)
         return -1;
     report.has_controls = true;

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "photos.h"
+#include "support/synthetic_photos.h"
 
 static char folder[PHOTO_FOLDER_SIZE];
 static struct train_manifest *manifest;
@@ -39,7 +39,7 @@ static void test_scores_every_row_in_every_tier(void **state)
         /* the mean of the two crops, whose logits lie one above and below that of the photo */
         double logit = log(score->probability / (1 - score->probability));
         assert_true(fabs(logit - score->logit) < 1e-4);
-        if (score->tier == EVALUATE_T1) { /* the tiers leave the difference between the classes */
+        if (score->tier == TRAIN_T1) { /* the tiers leave the difference between the classes */
             bool ai = manifest->rows[score->row].label == TRAIN_LABEL_AI;
             assert_true((score->probability > 0.5) == ai);
         }
@@ -49,8 +49,8 @@ static void test_scores_every_row_in_every_tier(void **state)
 
 static void test_workers_change_nothing(void **state)
 {
-    struct evaluate_options one = {.workers = 1, .tiers = 1u << EVALUATE_T1, .features = true};
-    struct evaluate_options three = {.workers = 3, .tiers = 1u << EVALUATE_T1, .features = true};
+    struct evaluate_options one = {.workers = 1, .tiers = 1u << TRAIN_T1, .features = true};
+    struct evaluate_options three = {.workers = 3, .tiers = 1u << TRAIN_T1, .features = true};
     struct evaluate_scores *a = run(&one);
     struct evaluate_scores *b = run(&three);
 
@@ -70,7 +70,7 @@ static void test_workers_change_nothing(void **state)
 static void test_features(void **state)
 {
     struct evaluate_options options = {
-        .role = "dev", .workers = 1, .tiers = 1u << EVALUATE_T1, .features = true};
+        .role = "dev", .workers = 1, .tiers = 1u << TRAIN_T1, .features = true};
     struct evaluate_scores *scores = run(&options);
     const float *features = scores->scores[0].features; /* row 12: 80 + 8 * 2 by 72 pixels */
 
@@ -147,9 +147,9 @@ static void test_failures_are_counted_and_named(void **state)
         unsigned tier;
         enum status code;
     } expected[] = {
-        {0, EVALUATE_TIER_COUNT, ST_NOT_FOUND}, {1, EVALUATE_TIER_COUNT, ST_UNSUPPORTED},
-        {2, EVALUATE_T0, ST_UNSUPPORTED},       {2, EVALUATE_T1, ST_UNSUPPORTED},
-        {4, EVALUATE_T0, ST_CORRUPT},           {4, EVALUATE_T1, ST_CORRUPT},
+        {0, TRAIN_TIER_COUNT, ST_NOT_FOUND}, {1, TRAIN_TIER_COUNT, ST_UNSUPPORTED},
+        {2, TRAIN_T0, ST_UNSUPPORTED},       {2, TRAIN_T1, ST_UNSUPPORTED},
+        {4, TRAIN_T0, ST_CORRUPT},           {4, TRAIN_T1, ST_CORRUPT},
     };
     for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
         assert_int_equal(scores->failures[i].row, expected[i].row);
@@ -162,7 +162,7 @@ static void test_failures_are_counted_and_named(void **state)
 
     struct evaluate_sample *samples = NULL;
     size_t n = 0;
-    assert_int_equal(evaluate_samples_of(&samples, &n, scores, listed, EVALUATE_T1, NULL), ST_OK);
+    assert_int_equal(evaluate_samples_of(&samples, &n, scores, listed, TRAIN_T1, NULL), ST_OK);
     assert_int_equal(n, 1);
     assert_false(samples[0].ai);
     mem_free(samples);

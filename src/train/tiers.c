@@ -1,39 +1,39 @@
-/* evaluate/tiers.c - the degradations, one table; both classes go through the same one.
+/* train/tiers.c - the degradations, one table; both classes go through the same one.
  * Resizing uses Lanczos-3; JPEG is always 4:2:0.  Thread-safe. */
-#include "evaluate/evaluate.h"
+#include "train/tiers.h"
 
 #include <math.h>
 #include <string.h>
 
-static const struct evaluate_tier_info tiers[EVALUATE_TIER_COUNT] = {
-    [EVALUATE_T0] = {"T0", "JPEG q95", IMAGE_JPEG, 95, 0, 1},
-    [EVALUATE_T1] = {"T1", "JPEG q80", IMAGE_JPEG, 80, 0, 1},
-    [EVALUATE_T2] = {"T2", "at most 768 px, JPEG q60", IMAGE_JPEG, 60, 768, 1},
-    [EVALUATE_T3] = {"T3", "at most 512 px, JPEG q40", IMAGE_JPEG, 40, 512, 1},
-    [EVALUATE_WEBP75] = {"webp75", "WebP q75", IMAGE_WEBP, 75, 0, 1},
-    [EVALUATE_RESIZE75] = {"resize75", "x 0.75, JPEG q80", IMAGE_JPEG, 80, 0, 0.75},
-    [EVALUATE_RESIZE125] = {"resize125", "x 1.25, JPEG q80", IMAGE_JPEG, 80, 0, 1.25},
+static const struct train_tier_info tiers[TRAIN_TIER_COUNT] = {
+    [TRAIN_T0] = {"T0", "JPEG q95", IMAGE_JPEG, 95, 0, 1},
+    [TRAIN_T1] = {"T1", "JPEG q80", IMAGE_JPEG, 80, 0, 1},
+    [TRAIN_T2] = {"T2", "at most 768 px, JPEG q60", IMAGE_JPEG, 60, 768, 1},
+    [TRAIN_T3] = {"T3", "at most 512 px, JPEG q40", IMAGE_JPEG, 40, 512, 1},
+    [TRAIN_WEBP75] = {"webp75", "WebP q75", IMAGE_WEBP, 75, 0, 1},
+    [TRAIN_RESIZE75] = {"resize75", "x 0.75, JPEG q80", IMAGE_JPEG, 80, 0, 0.75},
+    [TRAIN_RESIZE125] = {"resize125", "x 1.25, JPEG q80", IMAGE_JPEG, 80, 0, 1.25},
 };
 
-const struct evaluate_tier_info *evaluate_tier_info(enum evaluate_tier tier)
+const struct train_tier_info *train_tier_info(enum train_tier tier)
 {
-    REQUIRE(tier < EVALUATE_TIER_COUNT);
+    REQUIRE(tier < TRAIN_TIER_COUNT);
     return &tiers[tier];
 }
 
 static unsigned tier_bits(struct str name)
 {
     if (str_equal(name, "standard"))
-        return EVALUATE_TIERS_STANDARD;
+        return TRAIN_TIERS_STANDARD;
     if (str_equal(name, "all"))
-        return (1u << EVALUATE_TIER_COUNT) - 1;
-    for (unsigned i = 0; i < EVALUATE_TIER_COUNT; i++)
+        return (1u << TRAIN_TIER_COUNT) - 1;
+    for (unsigned i = 0; i < TRAIN_TIER_COUNT; i++)
         if (str_equal(name, tiers[i].name))
             return 1u << i;
     return 0;
 }
 
-enum status evaluate_tiers_parse(unsigned *out, struct str list, struct err *err)
+enum status train_tiers_parse(unsigned *out, struct str list, struct err *err)
 {
     unsigned set = 0;
 
@@ -51,9 +51,9 @@ enum status evaluate_tiers_parse(unsigned *out, struct str list, struct err *err
     return ST_OK;
 }
 
-double evaluate_tier_factor(enum evaluate_tier tier, uint32_t original_side)
+double train_tier_factor(enum train_tier tier, uint32_t original_side)
 {
-    const struct evaluate_tier_info *info = evaluate_tier_info(tier);
+    const struct train_tier_info *info = train_tier_info(tier);
     double factor = info->scale;
 
     if (info->side_max_px && original_side > info->side_max_px)
@@ -61,21 +61,21 @@ double evaluate_tier_factor(enum evaluate_tier tier, uint32_t original_side)
     return factor;
 }
 
-/* Never below EVALUATE_SIDE_MIN, nor enlarged to it. */
+/* Never below TRAIN_SIDE_MIN, nor enlarged to it. */
 static uint32_t scaled_side(uint32_t side, double factor)
 {
     uint32_t scaled = (uint32_t)lround(side * factor);
 
-    return MAX_OF(scaled, MIN_OF(side, EVALUATE_SIDE_MIN));
+    return MAX_OF(scaled, MIN_OF(side, TRAIN_SIDE_MIN));
 }
 
-enum status evaluate_tier_apply(struct bytes *out, struct image *pixels, const struct image *photo,
-                                uint32_t original_side, enum evaluate_tier tier,
-                                struct arena *arena, struct err *err)
+enum status train_tier_apply(struct bytes *out, struct image *pixels, const struct image *photo,
+                             uint32_t original_side, enum train_tier tier, struct arena *arena,
+                             struct err *err)
 {
-    const struct evaluate_tier_info *info = evaluate_tier_info(tier);
+    const struct train_tier_info *info = train_tier_info(tier);
     uint32_t side = MAX_OF(photo->width, photo->height);
-    double factor = evaluate_tier_factor(tier, MAX_OF(side, original_side));
+    double factor = train_tier_factor(tier, MAX_OF(side, original_side));
     uint32_t width = scaled_side(photo->width, factor);
     uint32_t height = scaled_side(photo->height, factor);
     struct image resized = *photo;
