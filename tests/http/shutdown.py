@@ -65,8 +65,8 @@ def half_sent(start):
     while True:  # draining: no new connections
         try:
             server.connect().close()
-        except ConnectionRefusedError:
-            break
+        except (ConnectionRefusedError, ConnectionResetError):
+            break  # reset: it was in the queue when the listening socket closed
     connection.sendall(body[1000:])
     answer = http.client.HTTPResponse(connection)
     answer.begin()
