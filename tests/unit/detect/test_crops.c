@@ -1,6 +1,7 @@
 /* Where crops go: on the grid, inside, apart, the most textured first, whatever the photo's size;
  * and windows mirrored at the borders. */
 #include "support/unit.h"
+#include "support/unit_arena.h"
 
 #include <stdlib.h>
 
@@ -8,28 +9,6 @@
 #include "detect/crops.h"
 
 #define MAX_PLACES 16
-
-static struct arena *arena;
-
-static int open_arena(void **state)
-{
-    (void)state;
-    return arena_open(&arena, (size_t)64 << 20, NULL) == ST_OK ? 0 : -1;
-}
-
-static int reset_arena(void **state)
-{
-    (void)state;
-    arena_reset(arena);
-    return 0;
-}
-
-static int close_arena(void **state)
-{
-    (void)state;
-    arena_close(arena);
-    return 0;
-}
 
 /* Noise of the given strength; 0: flat. */
 static struct image make_photo(uint32_t width, uint32_t height, int strength)
@@ -152,7 +131,7 @@ static void test_full_arena(void **state)
     struct err err = {0};
     size_t mark = arena_used(arena);
 
-    assert_non_null(arena_try(arena, ((size_t)64 << 20) - mark - 256, 1));
+    assert_non_null(arena_try(arena, UNIT_ARENA_BYTES - mark - 256, 1));
     mark = arena_used(arena);
     assert_int_equal(detect_crops_choose(places, 4, &count, &texture, &photo, 96, arena, &err),
                      ST_NOMEM);

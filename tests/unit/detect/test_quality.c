@@ -1,33 +1,12 @@
 /* Each fault of a photo raises its own flag and no other; a native noisy photo raises none. */
 #include "support/unit.h"
+#include "support/unit_arena.h"
 
 #include <math.h>
 
 #include "base/rng.h"
 #include "detect/crops.h"
 #include "detect/quality.h"
-
-static struct arena *arena;
-
-static int open_arena(void **state)
-{
-    (void)state;
-    return arena_open(&arena, (size_t)128 << 20, NULL) == ST_OK ? 0 : -1;
-}
-
-static int reset_arena(void **state)
-{
-    (void)state;
-    arena_reset(arena);
-    return 0;
-}
-
-static int close_arena(void **state)
-{
-    (void)state;
-    arena_close(arena);
-    return 0;
-}
 
 /* A smooth scene under sensor noise. */
 static struct image make_photo(uint32_t width, uint32_t height, double noise)

@@ -1,34 +1,13 @@
 /* Augmentation: always the asked-for window, the same random numbers give the same bytes, and what
  * is switched off does nothing. */
 #include "support/unit.h"
+#include "support/unit_arena.h"
 
 #include <math.h>
 
 #include "base/rng.h"
 #include "detect/frontend.h"
 #include "train/augment.h"
-
-static struct arena *arena;
-
-static int open_arena(void **state)
-{
-    (void)state;
-    return arena_open(&arena, (size_t)256 << 20, NULL) == ST_OK ? 0 : -1;
-}
-
-static int reset_arena(void **state)
-{
-    (void)state;
-    arena_reset(arena);
-    return 0;
-}
-
-static int close_arena(void **state)
-{
-    (void)state;
-    arena_close(arena);
-    return 0;
-}
 
 static struct image make_photo(uint32_t width, uint32_t height)
 {
