@@ -24,6 +24,8 @@ struct http_route {
 
 #define HTTP_ROUTE_NONE  SIZE_MAX
 #define HTTP_PARTS_MAX   16
+#define HTTP_FIELDS_MAX  12  /* header fields that a handler adds to its answer */
+#define HTTP_FIELD_MAX   319 /* bytes of such a field's value */
 #define HTTP_SCRATCH_MAX 768 /* bytes of a handler's own state in each request */
 
 /* 0 stands for the default in brackets. */
@@ -90,6 +92,11 @@ struct str http_request_path(const struct http_request *request);
 const char *http_request_content_type(const struct http_request *request); /* "" when absent */
 bool http_request_is_form(const struct http_request *request);
 struct bytes http_request_body(const struct http_request *request); /* of anything but a form */
+/* The same memory for a handler that decodes a body in place; NULL for a form. */
+uint8_t *http_request_body_memory(struct http_request *request);
+/* The parts of a form in their order, i below the count. */
+size_t http_request_part_count(const struct http_request *request);
+const struct http_part *http_request_part_at(const struct http_request *request, size_t i);
 /* The only part of that name; NULL when there is none or more than one. */
 const struct http_part *http_request_part(const struct http_request *request, const char *name);
 /* A header field's value; only in a handler, before http_request_defer. */
@@ -97,6 +104,9 @@ bool http_request_header(struct str *out, const struct http_request *request,
                          const char *name) MUST_USE;
 bool http_request_parameter(struct str *out, const struct http_request *request,
                             const char *name) MUST_USE;
+/* A member of the query, percent-decoded: see http_query_find(). */
+enum status http_request_query(char *out, size_t size, const struct http_request *request,
+                               const char *name, struct err *err) MUST_USE;
 /* `size` zeroed bytes for the handler's own use, the same ones on each call. */
 void *http_request_scratch(struct http_request *request, size_t size);
 /* The answer will come later, from any thread. */
@@ -115,5 +125,8 @@ struct http_answer {
 
 /* The answer's own buffer, empty: what is written here and passed as the body is not copied. */
 struct buf *http_request_buffer(struct http_request *request);
+/* Adds a header field to the answer, in place of a default field of the same name.  `name` is a
+ * constant, `value` is copied; a value with control bytes or over HTTP_FIELD_MAX is dropped. */
+void http_answer_field(struct http_request *request, const char *name, const char *value);
 /* Exactly once a request; it must not be used afterwards.  Any thread. */
 void http_answer(struct http_request *request, const struct http_answer *answer);

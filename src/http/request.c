@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "http/query.h"
 
 _Static_assert(sizeof((struct http_part *)0)->name == HTTP_PART_NAME_SIZE, "same size");
 _Static_assert(sizeof((struct http_part *)0)->filename == HTTP_PART_FILENAME_SIZE, "same size");
@@ -50,7 +51,8 @@ static void reset(struct http_request *request)
     request->next_free = NULL;
     request->id[0] = request->method[0] = request->path[0] = request->content_type[0] = '\0';
     request->allow[0] = request->detail[0] = '\0';
-    request->path_len = request->uri_len = 0;
+    request->path_len = request->query_len = request->uri_len = 0;
+    request->field_count = 0;
     request->route = HTTP_ROUTE_NONE;
     request->refusal = 0;
     request->body_len = 0;
@@ -257,6 +259,22 @@ struct bytes http_request_body(const struct http_request *request)
     return (struct bytes){.at = request->body, .len = request->is_form ? 0 : request->body_used};
 }
 
+uint8_t *http_request_body_memory(struct http_request *request)
+{
+    return request->is_form ? NULL : request->body;
+}
+
+size_t http_request_part_count(const struct http_request *request)
+{
+    return request->part_count;
+}
+
+const struct http_part *http_request_part_at(const struct http_request *request, size_t i)
+{
+    REQUIRE(i < request->part_count);
+    return &request->parts[i];
+}
+
 const struct http_part *http_request_part(const struct http_request *request, const char *name)
 {
     const struct http_part *found = NULL;
@@ -269,6 +287,29 @@ const struct http_part *http_request_part(const struct http_request *request, co
         found = &request->parts[i];
     }
     return found;
+}
+
+enum status http_request_query(char *out, size_t size, const struct http_request *request,
+                               const char *name, struct err *err)
+{
+    struct str query = {request->path + request->path_len + 1, request->query_len};
+
+    return http_query_find(out, size, query, name, err);
+}
+
+void http_answer_field(struct http_request *request, const char *name, const char *value)
+{
+    size_t len = strlen(value);
+    bool sane = len <= HTTP_FIELD_MAX;
+
+    for (size_t i = 0; sane && i < len; i++)
+        sane = (unsigned char)value[i] >= ' ' && value[i] != 127;
+    if (!sane)
+        return;
+    REQUIRE(request->field_count < HTTP_FIELDS_MAX);
+    struct http_answer_field *field = &request->fields[request->field_count++];
+    field->name = name;
+    memcpy(field->value, value, len + 1);
 }
 
 struct buf *http_request_buffer(struct http_request *request)

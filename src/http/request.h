@@ -20,6 +20,11 @@
 #define HTTP_POOL_BODIES (32u << 20)  /* body buffers kept in all */
 #define HTTP_POOL_ANSWER (256u << 10) /* a larger answer buffer is given back at once */
 
+struct http_answer_field {
+    const char *name;
+    char value[HTTP_FIELD_MAX + 1];
+};
+
 enum http_phase {
     HTTP_PHASE_HEAD,     /* the request line is there, the head is coming */
     HTTP_PHASE_BODY,     /* the body is coming, and is kept */
@@ -44,8 +49,9 @@ struct http_request {
     /* head */
     char id[HTTP_ID_SIZE];
     char method[HTTP_METHOD_SIZE];
-    char path[HTTP_URI_MAX + 1]; /* without the query, as sent */
+    char path[HTTP_URI_MAX + 2]; /* as sent; the query follows after the path's NUL */
     size_t path_len;
+    size_t query_len;
     size_t uri_len;
     char content_type[HTTP_TYPE_SIZE];
     size_t route; /* HTTP_ROUTE_NONE while unknown */
@@ -67,6 +73,8 @@ struct http_request {
     unsigned tag;
     unsigned retry_after_s;
     const char *answer_type;
+    struct http_answer_field fields[HTTP_FIELDS_MAX];
+    size_t field_count;
     struct buf answer;
     /* the handler's */
     _Alignas(16) uint8_t scratch[HTTP_SCRATCH_MAX];

@@ -101,17 +101,37 @@ static void report(struct http_server *server, const struct http_request *reques
     server->options.done(server->options.payload, &done);
 }
 
+/* What every answer carries unless its handler says otherwise. */
+static const struct {
+    const char *name, *value;
+} default_fields[] = {
+    {"X-Content-Type-Options", "nosniff"},
+    {"X-Frame-Options", "DENY"},
+    {"Content-Security-Policy", "default-src 'none'"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cache-Control", "no-store"},
+};
+
+static bool is_replaced(const struct http_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->field_count; i++)
+        if (http_str_is(str_of(request->fields[i].name), name))
+            return true;
+    return false;
+}
+
 static void add_fields(struct MHD_Response *response, const struct http_request *request)
 {
     char number[16];
 
     (void)MHD_add_response_header(response, "Content-Type", request->answer_type);
     (void)MHD_add_response_header(response, "X-Request-ID", request->id);
-    (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    (void)MHD_add_response_header(response, "X-Frame-Options", "DENY");
-    (void)MHD_add_response_header(response, "Content-Security-Policy", "default-src 'none'");
-    (void)MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
-    (void)MHD_add_response_header(response, "Cache-Control", "no-store");
+    for (size_t i = 0; i < ARRAY_LEN(default_fields); i++)
+        if (!is_replaced(request, default_fields[i].name))
+            (void)MHD_add_response_header(response, default_fields[i].name,
+                                          default_fields[i].value);
+    for (size_t i = 0; i < request->field_count; i++)
+        (void)MHD_add_response_header(response, request->fields[i].name, request->fields[i].value);
     if (request->allow[0])
         (void)MHD_add_response_header(response, "Allow", request->allow);
     if (request->retry_after_s) {
@@ -309,9 +329,12 @@ static void *on_uri(void *payload, const char *uri, struct MHD_Connection *conne
     request->fd = request->watch->fd;
     request->started_us = clock_monotonic_us(server->options.clock);
     request->uri_len = strlen(uri);
-    request->path_len = MIN_OF(strcspn(uri, "?"), sizeof request->path - 1);
-    memcpy(request->path, uri, request->path_len);
-    request->path[request->path_len] = '\0';
+    size_t kept = MIN_OF(request->uri_len, sizeof request->path - 2);
+    memcpy(request->path, uri, kept);
+    request->path[kept] = '\0';
+    request->path_len = strcspn(request->path, "?");
+    request->path[request->path_len] = '\0'; /* in place of the question mark */
+    request->query_len = kept > request->path_len ? kept - request->path_len - 1 : 0;
     return request;
 }
 
