@@ -6,45 +6,60 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* One row a route and its twin below /v1; a route's index is that of its template in
- * api_endpoints, which metrics use. */
 /* clang-format off */
-#define ROUTES(ROW) \
-    ROW("POST", "/predict", API_BODY_BYTES_MAX, api_handle_predict) \
-    ROW("GET",  "/health",  0,                  api_handle_health) \
-    ROW("GET",  "/healthz", 0,                  api_handle_alive) \
-    ROW("GET",  "/readyz",  0,                  api_handle_ready) \
-    ROW("GET",  "/metrics", 0,                  api_handle_metrics)
-
-static const struct http_route routes[] = {
-#define ROW(method, path, body_max, handle) {method, path, body_max, handle}, \
-                                            {method, "/v1" path, body_max, handle},
-    ROUTES(ROW)
-#undef ROW
-    {"GET", "/", 0, api_handle_index},
+const struct api_route api_routes[] = {
+#define ROUTE(method, path, body_max, handler, role, rate, body, answer, tag, summary) \
+    {method, path, path, body_max, handler, API_ROLE_##role, API_RATE_##rate, API_BODY_##body, \
+     answer, tag, summary},
+#define ROUTE_V1(method, path, body_max, handler, role, rate, body, answer, tag, summary) \
+    ROUTE(method, path, body_max, handler, role, rate, body, answer, tag, summary) \
+    {method, "/v1" path, path, body_max, handler, API_ROLE_##role, API_RATE_##rate, \
+     API_BODY_##body, answer, tag, summary},
+#include "api/routes.def"
+#undef ROUTE
+#undef ROUTE_V1
 };
 
 const char *const api_endpoints[] = {
-#define ROW(method, path, body_max, handle) path, "/v1" path,
-    ROUTES(ROW)
-#undef ROW
-    "/",
+#define ROUTE(method, path, ...) path,
+#define ROUTE_V1(method, path, ...) path, "/v1" path,
+#include "api/routes.def"
+#undef ROUTE
+#undef ROUTE_V1
 };
 /* clang-format on */
+const size_t api_route_count = ARRAY_LEN(api_routes);
 const size_t api_endpoint_count = ARRAY_LEN(api_endpoints);
-_Static_assert(ARRAY_LEN(api_endpoints) == ARRAY_LEN(routes), "one template a route");
+_Static_assert(ARRAY_LEN(api_endpoints) == ARRAY_LEN(api_routes), "one template a route");
+
+/* Every request that has a route comes through here. */
+static void dispatch(void *payload, struct http_request *request)
+{
+    api_routes[http_request_route(request)].handle(payload, request);
+}
+
+static void fill_http_routes(struct http_route *out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(api_routes); i++)
+        out[i] = (struct http_route){
+            .method = api_routes[i].method,
+            .path = api_routes[i].path,
+            .body_max = api_routes[i].body_max,
+            .handle = dispatch,
+        };
+}
 
 /* One line a request; the quiet ones are those that machines ask all day. */
 static void log_request(const struct http_done *done)
 {
-    const char *endpoint = done->route < ARRAY_LEN(routes) ? routes[done->route].path : "other";
-    bool quiet =
-        done->status == 200 && done->route < ARRAY_LEN(routes) && routes[done->route].body_max == 0;
+    const struct api_route *route =
+        done->route < ARRAY_LEN(api_routes) ? &api_routes[done->route] : NULL;
+    bool quiet = done->status == 200 && route && route->body_max == 0;
 
     log_write(quiet ? LOG_DEBUG : LOG_INFO, "http.request",
               "request=%s method=%.*s endpoint=%s status=%u us=%" PRId64 " bytes=%" PRIu64,
-              done->request_id, (int)done->method.len, done->method.at, endpoint, done->status,
-              done->duration_us, done->body_len);
+              done->request_id, (int)done->method.len, done->method.at,
+              route ? route->path : "other", done->status, done->duration_us, done->body_len);
 }
 
 static enum service_error error_of(const struct http_done *done)
@@ -77,10 +92,11 @@ enum status api_open(struct api **out, const struct api_options *options, struct
     struct api *api = mem_alloc(1, sizeof *api);
 
     api->options = *options;
+    fill_http_routes(api->routes);
     const struct http_options http = {
         .listen = options->listen,
-        .routes = routes,
-        .route_count = ARRAY_LEN(routes),
+        .routes = api->routes,
+        .route_count = ARRAY_LEN(api->routes),
         .limits = options->limits,
         .thread_count = options->thread_count,
         .request_id_seed = options->request_id_seed,

@@ -1,4 +1,5 @@
-/* api/routes.h - what the files of api/ share: the API's state, handlers, and how answers look. */
+/* api/routes.h - what the files of api/ share: the table of routes, the API's state, handlers, and
+ * how answers look.  Thread-safe: the table is constant. */
 #pragma once
 
 #include "api/api.h"
@@ -7,8 +8,51 @@
 #define API_PHOTO_BYTES_MAX (10u << 20)
 #define API_BODY_BYTES_MAX  (API_PHOTO_BYTES_MAX + (64u << 10)) /* a form around the photo */
 
+/* Who may ask; each role may do what those before it may. */
+enum api_role { API_ROLE_PUBLIC, API_ROLE_PREDICT, API_ROLE_OPERATOR, API_ROLE_ADMIN };
+
+/* Which of the configured rate limits counts. */
+enum api_rate { API_RATE_NONE, API_RATE_PREDICT, API_RATE_BATCH, API_RATE_EXPLAIN, API_RATE_COUNT };
+
+/* What a request carries. */
+enum api_body {
+    API_BODY_NONE,
+    API_BODY_PHOTO,  /* form field "file", or the photo itself */
+    API_BODY_PHOTOS, /* form fields "files" */
+    API_BODY_INFER,  /* Open Inference Protocol v2 */
+    API_BODY_JSON,
+    API_BODY_COUNT
+};
+
+/* A row of routes.def. */
+struct api_route {
+    const char *method;
+    const char *path;      /* template */
+    const char *canonical; /* the same without /v1 */
+    size_t body_max;       /* bytes */
+    http_handler *handle;
+    enum api_role role;
+    enum api_rate rate;
+    enum api_body body;
+    const char *answer; /* schema of the 200 answer; NULL: no JSON */
+    const char *tag;    /* group in the documentation */
+    const char *summary;
+};
+extern const struct api_route api_routes[];
+extern const size_t api_route_count;
+
+#define ROUTE(...)    +1
+#define ROUTE_V1(...) +2
+enum {
+    API_ROUTE_COUNT = 0
+#include "api/routes.def"
+};
+#undef ROUTE
+#undef ROUTE_V1
+
 struct api {
     struct api_options options;
+    struct http_route routes[API_ROUTE_COUNT];
     struct http_server *server;
 };
 

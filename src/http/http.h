@@ -88,6 +88,7 @@ struct http_part {
 };
 
 const char *http_request_id(const struct http_request *request);
+size_t http_request_route(const struct http_request *request); /* index in the options' routes */
 struct str http_request_path(const struct http_request *request);
 const char *http_request_content_type(const struct http_request *request); /* "" when absent */
 bool http_request_is_form(const struct http_request *request);

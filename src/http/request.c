@@ -239,6 +239,11 @@ const char *http_request_id(const struct http_request *request)
     return request->id;
 }
 
+size_t http_request_route(const struct http_request *request)
+{
+    return request->route;
+}
+
 struct str http_request_path(const struct http_request *request)
 {
     return (struct str){.at = request->path, .len = request->path_len};
