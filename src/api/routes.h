@@ -63,6 +63,11 @@ void api_handle_alive(void *payload, struct http_request *request);
 void api_handle_ready(void *payload, struct http_request *request);
 void api_handle_metrics(void *payload, struct http_request *request);
 void api_handle_index(void *payload, struct http_request *request);
+void api_handle_page(void *payload, struct http_request *request);
+void api_handle_web_file(void *payload, struct http_request *request);
+
+/* The page for people at `/`, when that is what the client asks for; false otherwise. */
+bool api_answer_front_page(struct http_request *request);
 
 /* Takes `value`. */
 void api_answer_json(struct http_request *request, unsigned http_status, struct json *value);

@@ -66,10 +66,13 @@ void api_handle_metrics(void *payload, struct http_request *request)
 
 void api_handle_index(void *payload, struct http_request *request)
 {
+    (void)payload;
+    http_answer_field(request, "Vary", "Accept");
+    if (api_answer_front_page(request))
+        return;
     struct json *value = json_new_object();
     struct json *routes = json_new_array();
 
-    (void)payload;
     for (size_t i = 0; i < api_endpoint_count; i++)
         json_append_str(routes, api_endpoints[i]);
     json_set_str(value, "service", "aidetect");

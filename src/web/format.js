@@ -1,0 +1,71 @@
+/* Numbers and answers as people read them. */
+
+export function bytes(count) {
+    if (count < 1000)
+        return `${count} B`;
+    if (count < 1e6)
+        return `${(count / 1e3).toFixed(0)} KB`;
+    return count < 1e9 ? `${(count / 1e6).toFixed(1)} MB` : `${(count / 1e9).toFixed(2)} GB`;
+}
+
+export function milliseconds(value) {
+    if (value < 1)
+        return '< 1 ms';
+    return value < 1000 ? `${value.toFixed(value < 10 ? 1 : 0)} ms` : `${(value / 1000).toFixed(2)} s`;
+}
+
+export function duration(seconds) {
+    const days = Math.floor(seconds / 86400);
+    const hours = Math.floor(seconds / 3600) % 24;
+    const minutes = Math.floor(seconds / 60) % 60;
+    if (days)
+        return `${days} d ${hours} h`;
+    if (hours)
+        return `${hours} h ${minutes} min`;
+    return minutes ? `${minutes} min ${Math.floor(seconds) % 60} s` : `${Math.floor(seconds)} s`;
+}
+
+export function ratio(value) {
+    return `${(100 * value).toFixed(1)} %`;
+}
+
+export function probability(value) {
+    return value.toFixed(3);
+}
+
+export function count(value) {
+    return value.toLocaleString('en');
+}
+
+export function plural(n, one, many = `${one}s`) {
+    return `${count(n)} ${n === 1 ? one : many}`;
+}
+
+/* The verdict in words; a low confidence is said first, because then the label means little. */
+export function verdict(answer) {
+    const fake = answer.prediction === 'ai_generated';
+    if (answer.confidence === 'low')
+        return fake ? 'Unsure, leaning AI-generated' : 'Unsure, leaning camera photo';
+    if (answer.confidence === 'medium')
+        return fake ? 'Probably AI-generated' : 'Probably a camera photo';
+    return fake ? 'AI-generated' : 'Camera photo';
+}
+
+export function label(answer) {
+    return answer.prediction === 'ai_generated' ? 'AI-generated' : 'Camera photo';
+}
+
+/* A word that a POSIX shell reads as itself. */
+export function shellWord(text) {
+    return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/* One row of RFC 4180.  A cell that a spreadsheet would run as a formula is made text. */
+export function csvRow(cells) {
+    return cells.map((cell) => {
+        let text = String(cell ?? '');
+        if (typeof cell === 'string' && /^[=+\-@\t\r]/.test(text))
+            text = `'${text}`;
+        return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    }).join(',') + '\r\n';
+}

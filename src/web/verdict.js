@@ -1,0 +1,210 @@
+/* One photo and everything that is known about it. */
+import { codeBlock, element, replace } from './dom.js';
+import { bytes, milliseconds, probability, shellWord, verdict } from './format.js';
+import { apiKey } from './server.js';
+
+const OPACITY_START = 60;
+const REASONS = {
+    high: 'The probability is far from the threshold.',
+    medium: 'The probability is some way from the threshold.',
+    low: 'The probability is close to the threshold: have a person look.',
+};
+
+/* ---- the photo and its heat map ---- */
+
+function opacitySlider(map) {
+    const value = element('output', { for: 'opacity' });
+    const apply = () => {
+        map.style.opacity = String(input.value / 100);
+        value.textContent = `${input.value} %`;
+    };
+    const input = element('input', {
+        id: 'opacity', type: 'range', min: '0', max: '100', step: '5', value: OPACITY_START,
+        oninput: apply,
+    });
+    apply();
+    return element('div', { class: 'slider' },
+        element('label', { for: 'opacity' }, 'Heat map'), input, value);
+}
+
+function mapNote(entry, retry) {
+    if (entry.mapState === 'loading')
+        return element('p', { class: 'hint map-note' }, 'Looking for where it shows …');
+    if (entry.mapState === 'failed')
+        return element('p', { class: 'hint map-note' }, `No heat map: ${entry.mapError} `,
+            element('button', { type: 'button', class: 'quiet small', onclick: retry }, 'Try again'));
+    return null;
+}
+
+function photoOf(entry) {
+    const photo = element('img', { class: 'photo', src: entry.url, alt: `Photo ${entry.name}` });
+    photo.addEventListener('error', () => photo.replaceWith(
+        element('div', { class: 'no-photo' }, 'This file cannot be shown as a photo')));
+    return photo;
+}
+
+function pixelsOf(answer) {
+    const sizes = answer && answer.detail ? answer.detail : answer || {};
+    return sizes.width && sizes.height ? ` · ${sizes.width} × ${sizes.height}` : '';
+}
+
+function figureOf(entry, retryMap) {
+    const stack = element('div', { class: entry.state === 'working' ? 'stack scanning' : 'stack' },
+        photoOf(entry));
+    const figure = element('figure', {}, stack);
+    if (entry.mapUrl) {
+        const map = element('img', { class: 'map', src: entry.mapUrl, alt: 'Heat map over the photo' });
+        stack.append(map);
+        figure.append(opacitySlider(map));
+        figure.append(element('p', { class: 'ramp-line hint' }, 'camera',
+            element('span', { class: 'ramp', 'aria-hidden': 'true' }), 'AI-generated'));
+    }
+    const note = mapNote(entry, retryMap);
+    if (note)
+        figure.append(note);
+    figure.append(element('figcaption', {},
+        `${entry.name} · ${bytes(entry.file.size)}${pixelsOf(entry.answer)}`));
+    return figure;
+}
+
+/* ---- the numbers ---- */
+
+function thresholdOf(answer) {
+    const value = (answer.detail || answer).threshold;
+    return typeof value === 'number' ? value : null;
+}
+
+function scale(answer) {
+    const threshold = thresholdOf(answer);
+    const marker = element('span', { class: 'marker' });
+    const track = element('div', { class: 'track' });
+    marker.style.left = `${100 * answer.probability}%`;
+    if (threshold !== null) {
+        const tick = element('span', { class: 'tick' });
+        tick.style.left = `${100 * threshold}%`;
+        track.append(tick);
+    }
+    track.append(marker);
+    const spoken = `Probability ${probability(answer.probability)} on a scale from 0, camera, ` +
+        `to 1, AI-generated${threshold === null ? '' : `; the threshold is ${threshold}`}`;
+    return element('div', { class: 'scale', role: 'img', 'aria-label': spoken }, track,
+        element('div', { class: 'ends', 'aria-hidden': 'true' },
+            element('span', {}, '0 camera'), element('span', {}, 'AI-generated 1')));
+}
+
+function fact(term, text) {
+    return text === null || text === undefined ? null
+        : element('div', {}, element('dt', {}, term), element('dd', {}, text));
+}
+
+function factsOf(answer) {
+    const threshold = thresholdOf(answer);
+    return element('dl', { class: 'facts' },
+        fact('Probability', probability(answer.probability)),
+        fact('Confidence', answer.confidence),
+        fact('Threshold', threshold === null ? null : String(Number(threshold.toFixed(3)))),
+        fact('Time', answer.inference_time_ms === undefined ? null
+            : milliseconds(answer.inference_time_ms)),
+        fact('Model', answer.model_version));
+}
+
+/* ---- evidence ---- */
+
+function flagsOf(answer) {
+    const from = answer.detail || answer;
+    const list = from.quality_flags || from.quality || from.evidence || from.flags;
+    if (!Array.isArray(list))
+        return null;
+    return list.map((flag) => (typeof flag === 'string' ? { name: flag } : {
+        name: flag.name || flag.flag || flag.id || '',
+        help: flag.help || flag.text || flag.detail || flag.description || '',
+    }));
+}
+
+function words(name) {
+    const text = name.replaceAll('_', ' ');
+    return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function evidenceOf(answer) {
+    const flags = flagsOf(answer);
+    if (!flags)
+        return null;
+    if (!flags.length)
+        return element('p', { class: 'hint evidence' },
+            'Size, sharpness and compression are fine: nothing about the file weakens the verdict.');
+    return element('div', { class: 'evidence' },
+        element('h3', {}, 'What makes it less reliable'),
+        element('ul', { class: 'flags' }, flags.map((flag) => element('li', {},
+            element('strong', {}, words(flag.name)), flag.help ? ` ${flag.help}` : ''))));
+}
+
+/* ---- for developers ---- */
+
+export function curlOf(entry) {
+    const name = entry.name.split('/').pop();
+    const key = apiKey() ? ' -H "X-API-Key: $AIDETECT_API_KEY"' : '';
+    return `curl${key} -F ${shellWord(`file=@${name}`)} ` +
+        shellWord(`${location.origin}/predict?detail=full`).replace(/^(?!')(.*\?.*)$/, "'$1'");
+}
+
+function forDevelopers(entry) {
+    const json = JSON.stringify(entry.answer || entry.failure.body, null, 2);
+    return element('div', { class: 'developers' },
+        json ? element('details', {}, element('summary', {}, 'JSON answer'),
+            codeBlock('JSON answer', json)) : null,
+        element('details', {}, element('summary', {}, 'curl command'),
+            codeBlock('curl command', curlOf(entry))));
+}
+
+/* ---- states ---- */
+
+function heading(text, extra = {}) {
+    return element('h2', { tabindex: '-1', id: 'verdict', ...extra }, text);
+}
+
+function waitingView(entry) {
+    return [element('p', { class: 'eyebrow' }, 'Verdict'),
+        heading(entry.state === 'stopped' ? 'Not judged' : 'Judging …', { class: 'pending' }),
+        element('p', {}, entry.state === 'stopped' ? 'You stopped it before there was a verdict.'
+            : 'The photo is being sent and looked at.')];
+}
+
+function failedView(entry, retry) {
+    const { failure } = entry;
+    return [element('p', { class: 'eyebrow' }, 'No verdict'),
+        heading(failure.title),
+        element('p', { class: 'alert', role: 'alert' }, failure.detail || failure.title),
+        failure.requestId ? element('p', { class: 'hint' }, `Request ${failure.requestId}`) : null,
+        element('div', { class: 'row' },
+            element('button', { type: 'button', class: 'quiet', onclick: retry }, 'Try again')),
+        failure.body ? forDevelopers(entry) : null];
+}
+
+function doneView(entry) {
+    const { answer } = entry;
+    return [element('p', { class: 'eyebrow' }, 'Verdict'),
+        heading(verdict(answer), { 'data-prediction': answer.prediction }),
+        element('p', {}, REASONS[answer.confidence] || ''),
+        scale(answer),
+        factsOf(answer),
+        evidenceOf(answer),
+        forDevelopers(entry)];
+}
+
+/* The photo again, because its heat map has changed; the rest keeps focus and open details. */
+export function drawFigure(place, entry, actions) {
+    place.querySelector('figure').replaceWith(figureOf(entry, actions.retryMap));
+}
+
+/* Draws `entry` into `place`; actions: {retry, retryMap}. */
+export function drawVerdict(place, entry, actions) {
+    let view = waitingView(entry);
+    if (entry.state === 'done')
+        view = doneView(entry);
+    else if (entry.state === 'failed')
+        view = failedView(entry, actions.retry);
+    replace(place, element('article', { class: 'verdict', 'data-state': entry.state },
+        figureOf(entry, actions.retryMap),
+        element('div', { class: 'finding' }, view)));
+}
