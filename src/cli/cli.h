@@ -50,6 +50,7 @@ struct cli_command {
     const char *summary;  /* one line */
     const char *operands; /* "PATH...", or NULL when it takes none */
     size_t operands_min;  /* at most as many as there are arguments */
+    size_t operands_max;  /* 0: no limit */
     const struct cli_option *options;
     size_t option_count;
     const char *description; /* paragraphs, separated by an empty line */
@@ -109,6 +110,7 @@ enum status cli_find_model(char *out, size_t size, const char *given, struct err
 
 /* Commands, one file each. */
 int cmd_scan(const struct cli_arguments *arguments, struct err *err);
+int cmd_explain(const struct cli_arguments *arguments, struct err *err);
 int cmd_serve(const struct cli_arguments *arguments, struct err *err);
 int cmd_train(const struct cli_arguments *arguments, struct err *err);
 int cmd_evaluate(const struct cli_arguments *arguments, struct err *err);

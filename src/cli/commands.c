@@ -36,6 +36,29 @@ static const struct cli_option scan_options[] = {
     {.name = "quiet", .short_name = 'q', .type = CLI_FLAG, .help = "no progress, no summary line"},
 };
 
+static const struct cli_option explain_options[] = {
+    {.name = "output",
+     .short_name = 'o',
+     .type = CLI_TEXT,
+     .value_name = "FILE",
+     .help = "write the overlay to this PNG file"},
+    {.name = "format",
+     .short_name = 'f',
+     .type = CLI_CHOICE,
+     .value_name = "table|json",
+     .initial = "table",
+     .help = "how the verdict and its regions are printed"},
+    {.name = "side",
+     .type = CLI_INT,
+     .value_name = "PX",
+     .low = 64,
+     .top = 1600,
+     .initial = "1024",
+     .help = "longer side of the overlay at most"},
+    MODEL_OPTION,
+    THRESHOLD_OPTION,
+};
+
 static const struct cli_option serve_options[] = {
     {.name = "listen",
      .short_name = 'l',
@@ -165,6 +188,23 @@ const struct cli_command cli_commands[] = {
          "aidetect scan --format jsonl photos/ | jq -r 'select(.probability > 0.9) | .path'\n"
          "curl -s https://example.com/photo.webp | aidetect scan -",
      .run = cmd_scan},
+    {.name = "explain",
+     .summary = "show what a photo's verdict rests on",
+     .operands = "PHOTO",
+     .operands_min = 1,
+     .operands_max = 1,
+     OPTIONS(explain_options),
+     .description =
+         "Judges one photo (- for standard input) and draws it in grey: each part that was looked "
+         "at is coloured from dark blue (real) to light yellow (AI-generated), the rest is dimmed. "
+         "Prints the verdict and the parts that speak most for it, in pixels of the upright "
+         "photo.\n\n"
+         "Exit status: 0 when the photo is judged real, 1 when it is judged AI-generated, 2 when "
+         "it "
+         "could not be judged.",
+     .examples = "aidetect explain photo.jpg -o overlay.png\n"
+                 "aidetect explain --format json photo.jpg | jq '.regions[0]'",
+     .run = cmd_explain},
     {.name = "serve",
      .summary = "answer POST /predict over HTTP",
      OPTIONS(serve_options),

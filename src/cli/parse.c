@@ -140,6 +140,9 @@ static enum status check_operands(const struct cli_arguments *out, struct err *e
         return err_set(err, ST_INVALID, "unexpected argument '%.60s'", out->operands[0]);
     if (out->operand_count < command->operands_min)
         return err_set(err, ST_INVALID, "missing argument: %s", command->operands);
+    if (command->operands_max && out->operand_count > command->operands_max)
+        return err_set(err, ST_INVALID, "unexpected argument '%.60s'",
+                       out->operands[command->operands_max]);
     return ST_OK;
 }
 

@@ -10,6 +10,7 @@
 #include "detect/convention.h"
 #include "detect/crops.h"
 #include "detect/frontend.h"
+#include "detect/overlay.h"
 #include "detect/quality.h"
 #include "nn/inference.h"
 #include "nn/weights.h"
@@ -18,6 +19,7 @@
 #define CONFIDENCE_LOW    0.4
 #define ARENA_KEEP_BYTES  ((size_t)24 << 20) /* pages kept between photos; more goes back */
 #define ARENA_SPARE_BYTES ((size_t)64 << 20) /* beyond the pixels: codec and crop scratch */
+#define OVERLAY_SIDE      1024 /* pixels of an explanation's longer side, unless asked otherwise */
 #define MODEL_BYTES_MAX   NN_WEIGHTS_BYTES_MAX
 
 struct detect_model {
@@ -244,29 +246,72 @@ static enum status judge(struct detect_result *result, struct detect_session *se
     return ST_OK;
 }
 
-enum status detect_photo(struct detect_result *out, struct detect_session *session,
-                         struct bytes photo, struct err *err)
+/* Decodes and judges; the pixels stay in the session's arena. */
+static enum status decode_and_judge(struct detect_result *out, struct image *pixels,
+                                    struct detect_session *session, struct bytes photo,
+                                    struct err *err)
 {
     const struct detect_model *model = session->model;
     struct detect_result result = {.threshold = model->threshold};
     struct image_info info;
-    struct image pixels;
     int64_t started = clock_monotonic_us(&clock_system);
-    enum status st = image_decode(&pixels, &info, photo, &model->limits, session->arena, err);
 
-    if (st == ST_OK) {
-        result.decode_ms = (double)(clock_monotonic_us(&clock_system) - started) / 1e3;
-        st = judge(&result, session, &pixels, err);
-    }
-    arena_reset(session->arena);
-    arena_trim(session->arena, ARENA_KEEP_BYTES);
+    arena_reset(session->arena); /* an explanation may have been left there */
+    enum status st = image_decode(pixels, &info, photo, &model->limits, session->arena, err);
+    if (st != ST_OK)
+        return st;
+    result.decode_ms = (double)(clock_monotonic_us(&clock_system) - started) / 1e3;
+    st = judge(&result, session, pixels, err);
     if (st != ST_OK)
         return st;
     result.verdict = result.probability >= result.threshold ? DETECT_AI_GENERATED : DETECT_REAL;
     result.confidence = detect_confidence(result.probability, result.threshold);
-    result.width = pixels.width;
-    result.height = pixels.height;
+    result.width = pixels->width;
+    result.height = pixels->height;
     result.format = image_format_name(info.format);
     *out = result;
+    return ST_OK;
+}
+
+static void forget_photo(struct detect_session *session)
+{
+    arena_reset(session->arena);
+    arena_trim(session->arena, ARENA_KEEP_BYTES);
+}
+
+enum status detect_photo(struct detect_result *out, struct detect_session *session,
+                         struct bytes photo, struct err *err)
+{
+    struct image pixels;
+    enum status st = decode_and_judge(out, &pixels, session, photo, err);
+
+    forget_photo(session);
+    return st;
+}
+
+enum status detect_explain(struct detect_result *out, struct detect_explanation *explanation,
+                           struct detect_session *session, struct bytes photo, uint32_t side_max_px,
+                           struct err *err)
+{
+    uint32_t side_px = side_max_px ? MIN_OF(side_max_px, DETECT_OVERLAY_SIDE_MAX) : OVERLAY_SIDE;
+    struct detect_explanation found = {0};
+    struct detect_result result;
+    struct image pixels;
+    struct image overlay;
+    enum status st = decode_and_judge(&result, &pixels, session, photo, err);
+
+    if (st == ST_OK)
+        st = detect_overlay_draw(&overlay, &pixels, &result, side_px, session->arena, err);
+    if (st == ST_OK)
+        st = image_encode_png(&found.png, &overlay, session->arena, err);
+    if (st != ST_OK) {
+        forget_photo(session);
+        return st;
+    }
+    found.width = overlay.width;
+    found.height = overlay.height;
+    found.region_count = detect_overlay_regions(found.regions, &result);
+    *out = result;
+    *explanation = found;
     return ST_OK;
 }

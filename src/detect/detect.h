@@ -98,6 +98,29 @@ void detect_session_close(struct detect_session *session); /* NULL is fine */
 enum status detect_photo(struct detect_result *out, struct detect_session *session,
                          struct bytes photo, struct err *err) MUST_USE;
 
+/* A part of the photo and what it said. */
+#define DETECT_REGIONS_MAX 6
+struct detect_region {
+    uint32_t x, y, width, height; /* in the upright photo, pixels */
+    double probability;           /* of "AI-generated", for this part alone */
+};
+
+#define DETECT_OVERLAY_SIDE_MAX 1600 /* pixels; the PNG stays below 8 MB */
+
+struct detect_explanation {
+    struct bytes png;       /* the overlay; borrowed from the session until its next photo */
+    uint32_t width, height; /* of the overlay, pixels */
+    size_t region_count;
+    struct detect_region regions[DETECT_REGIONS_MAX]; /* that speak most for the verdict */
+};
+
+/* The same as detect_photo, and a picture of it: the photo in grey, each analysed part coloured
+ * from dark blue (real) to light yellow (AI-generated), the rest dimmed.  `side_max_px` bounds the
+ * picture's longer side: 0 means 1024, more than DETECT_OVERLAY_SIDE_MAX counts as that. */
+enum status detect_explain(struct detect_result *out, struct detect_explanation *explanation,
+                           struct detect_session *session, struct bytes photo, uint32_t side_max_px,
+                           struct err *err) MUST_USE;
+
 /* One definition of confidence: d = (p-t)/(1-t) above the threshold t, (t-p)/t below it;
  * high from d >= 0.6, low below 0.4, else medium. */
 enum detect_confidence detect_confidence(double probability, double threshold);

@@ -176,6 +176,37 @@ static void test_figures_agree(void **state)
     detect_model_close(model);
 }
 
+/* An explanation is the same verdict and a PNG of it, and leaves the session as it was. */
+static void test_explains(void **state)
+{
+    (void)state;
+    struct detect_model *model = open_model(NULL);
+    struct detect_session *session = open_session(model);
+    struct detect_result plain = judge(session, photo);
+    struct detect_result result;
+    struct detect_explanation explanation;
+    struct image_info info;
+    struct err err = {0};
+
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(detect_explain(&result, &explanation, session, photo, 240, &err), ST_OK);
+        assert_true(result.probability == plain.probability && result.verdict == plain.verdict);
+        assert_int_equal(explanation.width, 240);
+        assert_int_equal(explanation.height, 160);
+        assert_int_equal(explanation.region_count, DETECT_REGIONS_MAX);
+        assert_int_equal(image_probe(&info, explanation.png, &image_limits_default, &err), ST_OK);
+        assert_int_equal(info.format, IMAGE_PNG);
+        assert_int_equal(info.width, 240);
+    }
+    assert_true(judge(session, photo).probability == plain.probability);
+    const struct bytes text = {(const uint8_t *)"no photo", 8};
+    explanation.region_count = 4711;
+    assert_int_not_equal(detect_explain(&result, &explanation, session, text, 0, &err), ST_OK);
+    assert_int_equal(explanation.region_count, 4711); /* untouched on failure */
+    detect_session_close(session);
+    detect_model_close(model);
+}
+
 /* The verdict turns exactly where the probability equals the threshold. */
 static void test_threshold_edges(void **state)
 {
@@ -456,6 +487,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_model_facts),
         cmocka_unit_test(test_figures_agree),
+        cmocka_unit_test(test_explains),
         cmocka_unit_test(test_threshold_edges),
         cmocka_unit_test(test_confidence),
         cmocka_unit_test(test_options),
