@@ -39,7 +39,7 @@ function groupsOf(operations) {
 }
 
 function part(title, ...content) {
-    return element('section', {}, element('h4', {}, title), content);
+    return element('section', {}, element('h3', {}, title), content);
 }
 
 function parametersOf(document, list) {

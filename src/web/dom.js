@@ -14,7 +14,7 @@ function assign(node, properties) {
 }
 
 function fill(node, children) {
-    for (const child of children.flat()) {
+    for (const child of children.flat(Infinity)) {
         if (child !== undefined && child !== null && child !== false)
             node.append(child);
     }

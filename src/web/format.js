@@ -41,6 +41,11 @@ export function plural(n, one, many = `${one}s`) {
     return `${count(n)} ${n === 1 ? one : many}`;
 }
 
+export function sentence(text) {
+    const end = /[.!?]$/.test(text) ? '' : '.';
+    return text.charAt(0).toUpperCase() + text.slice(1) + end;
+}
+
 /* The verdict in words; a low confidence is said first, because then the label means little. */
 export function verdict(answer) {
     const fake = answer.prediction === 'ai_generated';

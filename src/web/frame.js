@@ -3,7 +3,7 @@ import { announce, byId, element, replace } from './dom.js';
 import { apiKey, setApiKey } from './server.js';
 
 const PAGES = [['/', 'Check'], ['/status', 'Status'], ['/docs', 'API']];
-const THEMES = [['system', 'System'], ['light', 'Light'], ['dark', 'Dark']];
+const THEMES = [['system', 'Auto theme'], ['light', 'Light'], ['dark', 'Dark']];
 
 function link([path, title]) {
     const current = location.pathname === path ? 'page' : undefined;

@@ -103,8 +103,9 @@ async function waitOut(failure, stop, signal) {
     }
 }
 
-/* The result of request(); waits out every obstacle.  Throws what is none, and AbortError. */
-export async function patiently(request, controller) {
+/* The result of request(); waits out every obstacle.  Throws what is none, and AbortError.
+ * hold(true) is called when a wait begins and hold(false) when it is over. */
+export async function patiently(request, controller, hold) {
     for (let busy = 0; ;) {
         try {
             return await request(controller.signal);
@@ -112,7 +113,9 @@ export async function patiently(request, controller) {
             busy += failure.kind === 'busy' ? 1 : 0;
             if (!failure.isObstacle || busy > BUSY_TRIES_MAX)
                 throw failure;
+            hold(true);
             await waitOut(failure, () => controller.abort(), controller.signal);
+            hold(false);
         }
     }
 }

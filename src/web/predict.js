@@ -6,7 +6,7 @@ import { buildFrame } from './frame.js';
 import { patiently } from './patience.js';
 import { PHOTOS_MAX, PHOTO_BYTES_MAX, fromDrop, fromInput, fromPaste } from './photos.js';
 import { Failure, ask, explain, isReady, predict, predictBatch } from './server.js';
-import { PhotoTable } from './table.js';
+import { OPEN, PhotoTable } from './table.js';
 import { drawFigure, drawVerdict } from './verdict.js';
 
 const BATCH_PHOTOS_MAX = 10;        /* of one request */
@@ -98,8 +98,11 @@ const actionsOf = (entry) => ({
 });
 
 function draw(entry) {
+    const focused = document.activeElement === byId('verdict');
     show(byId('result'), true);
     drawVerdict(byId('result'), entry, actionsOf(entry));
+    if (focused)
+        byId('verdict').focus();
 }
 
 function select(entry, focus) {
@@ -195,13 +198,23 @@ function resultOf(result) {
         : new Failure('refused', result?.error || 'No verdict', result?.detail || '', { body: result });
 }
 
+/* Told by patience.js: these wait for something, or go on. */
+const holder = (chunk) => (held) => {
+    for (const entry of chunk) {
+        entry.state = held ? 'held' : 'working';
+        update(entry);
+    }
+};
+
 async function judgeOne(entry, controller) {
-    settle(entry, await patiently((signal) => predict(entry.file, signal), controller), false);
+    const request = (signal) => predict(entry.file, signal);
+    settle(entry, await patiently(request, controller, holder([entry])), false);
 }
 
 async function judgeChunk(chunk, controller) {
     const files = chunk.map((entry) => entry.file);
-    const answer = await patiently((signal) => predictBatch(files, signal), controller);
+    const request = (signal) => predictBatch(files, signal);
+    const answer = await patiently(request, controller, holder(chunk));
     chunk.forEach((entry, i) => settle(entry, resultOf({
         ...answer.results[i], model_version: answer.results[i]?.model_version || answer.model_version,
     }), true));
@@ -230,6 +243,7 @@ async function run() {
     if (state.controller)
         return;
     const controller = new AbortController();
+    controller.signal.addEventListener('abort', markStopped);
     state.controller = controller;
     try {
         for (let chunk = nextChunk(); chunk.length; chunk = nextChunk())
@@ -243,16 +257,19 @@ async function run() {
     }
 }
 
-function stop() {
-    if (state.controller)
-        state.controller.abort();
+function markStopped() {
     state.controller = null;
     for (const entry of state.entries) {
-        if (entry.state !== 'waiting' && entry.state !== 'working')
+        if (!OPEN.includes(entry.state))
             continue;
         entry.state = 'stopped';
         update(entry);
     }
+}
+
+function stop() {
+    if (state.controller)
+        state.controller.abort();
 }
 
 /* ---- ways in ---- */

@@ -7,7 +7,8 @@ import { buckets, bucketsSince, parseMetrics, quantile, total } from './promethe
 import { ask } from './server.js';
 
 const PERIOD_MS = 5000;
-const SLOTS = 120; /* ten minutes */
+const SLOTS_MIN = 12;  /* one minute */
+const SLOTS_MAX = 120; /* ten */
 
 const STATES = {
     healthy: ['Healthy', 'The model is loaded and photos are accepted.'],
@@ -96,7 +97,7 @@ function remember(now) {
     SERIES.forEach((series, i) => {
         const value = before ? series.read(now.metrics, before.metrics, (now.at - before.at) / 1000) : null;
         history[i].push(Number.isFinite(value) ? value : null);
-        if (history[i].length > SLOTS)
+        if (history[i].length > SLOTS_MAX)
             history[i].shift();
     });
     before = now;
@@ -109,18 +110,14 @@ function probabilityCounts(metrics) {
 }
 
 function drawTraffic(metrics) {
+    const slots = Math.max(SLOTS_MIN, history[0].length);
+    const span = `last ${duration(slots * PERIOD_MS / 1000)}`;
     const cards = SERIES.map((series, i) => {
         const values = history[i];
         const last = values[values.length - 1];
         return card(series.title, last === null ? '–' : series.write(last),
-            lineChart(series.title, values, SLOTS, series.write, '10 minutes'));
+            lineChart(series.title, values, slots, series.write, span));
     });
-    const judged = (prediction) => total(metrics, 'aidetect_predictions_total',
-        (labels) => labels.prediction === prediction);
-    const fake = judged('ai_generated');
-    const part = share(fake, fake + judged('real'));
-    cards.push(card('Probabilities since the start', part === null ? '–' : `${ratio(part)} AI-generated`,
-        columnChart('Probabilities', probabilityCounts(metrics), '0 camera', '1 AI-generated')));
     replace(byId('traffic'), cards);
     show(byId('traffic-note'), false);
 }
@@ -171,6 +168,15 @@ function aiShare(drift) {
     return share_ && typeof share_ === 'object' ? share_.ai_generated : share_;
 }
 
+function probabilityCard(metrics) {
+    const judged = (prediction) => total(metrics, 'aidetect_predictions_total',
+        (labels) => labels.prediction === prediction);
+    const fake = judged('ai_generated');
+    const part = share(fake, fake + judged('real'));
+    return card('AI-generated since the start', part === null ? '–' : ratio(part),
+        columnChart('Probabilities', probabilityCounts(metrics), '0 camera', '1 AI-generated'));
+}
+
 function drawDrift(drift) {
     byId('drift-note').textContent = driftText(drift);
     const meters = INDICATORS.map((row) => meter(row, drift)).filter(Boolean);
@@ -179,8 +185,9 @@ function drawDrift(drift) {
         numberCard('Mean probability', drift.mean_probability, (v) => v.toFixed(3),
             typeof drift.std_probability === 'number' ? `standard deviation ${drift.std_probability.toFixed(3)}` : ''),
         numberCard('Low confidence', drift.low_confidence_ratio, ratio, 'of the window'),
-        numberCard('AI-generated', aiShare(drift), ratio, 'of the window'),
-        meters.length ? card('Indicators', null, meters) : null);
+        numberCard('AI-generated', aiShare(drift), ratio, 'of the window'));
+    replace(byId('indicators'), meters.length ? card('Indicators', null, meters) : null,
+        before ? probabilityCard(before.metrics) : null);
 }
 
 function noteDrift(failure) {
@@ -189,6 +196,7 @@ function noteDrift(failure) {
         locked: 'Drift needs an API key with more rights.',
     }[failure.kind] || `No drift figures: ${failure.detail || failure.title}`;
     replace(byId('drift'));
+    replace(byId('indicators'), before ? probabilityCard(before.metrics) : null);
 }
 
 /* ---- again and again ---- */

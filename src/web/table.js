@@ -20,7 +20,10 @@ const FILTERS = [
     ['failed', 'Failed', (entry) => entry.state === 'failed'],
 ];
 
-const STATE_TEXTS = { waiting: 'waiting', working: 'judging …', stopped: 'stopped' };
+const STATE_TEXTS = { waiting: 'waiting', held: 'on hold', working: 'judging …', stopped: 'stopped' };
+
+/* The states of a photo that has no verdict yet and will get one. */
+export const OPEN = ['waiting', 'held', 'working'];
 
 function confidenceRank(entry) {
     const rank = CONFIDENCES.indexOf(entry.answer?.confidence);
@@ -163,7 +166,7 @@ export class PhotoTable {
         const of = (test) => this.entries.filter(test).length;
         const done = of((entry) => entry.state === 'done' || entry.state === 'failed');
         const failed = of((entry) => entry.state === 'failed');
-        const open = of((entry) => entry.state === 'waiting' || entry.state === 'working');
+        const open = of((entry) => OPEN.includes(entry.state));
         const parts = [`${done} of ${plural(total, 'photo')} judged`,
             `${of(FILTERS[1][2])} AI-generated`, `${of(FILTERS[2][2])} from cameras`];
         if (failed)

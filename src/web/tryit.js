@@ -167,7 +167,7 @@ export function tryForm(document, method, path, operation, shared) {
             });
         },
         onchange: drawCommand,
-    }, element('h4', {}, 'Try it'), parameters.map((one) => one.node), body.nodes,
+    }, element('h3', {}, 'Try it'), parameters.map((one) => one.node), body.nodes,
     element('div', { class: 'row' }, element('button', { type: 'submit' }, `Send ${method}`)), command, answer);
     drawCommand();
     return form;

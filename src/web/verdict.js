@@ -1,6 +1,6 @@
 /* One photo and everything that is known about it. */
 import { codeBlock, element, replace } from './dom.js';
-import { bytes, milliseconds, probability, shellWord, verdict } from './format.js';
+import { bytes, milliseconds, probability, sentence, shellWord, verdict } from './format.js';
 import { apiKey } from './server.js';
 
 const OPACITY_START = 60;
@@ -163,18 +163,27 @@ function heading(text, extra = {}) {
     return element('h2', { tabindex: '-1', id: 'verdict', ...extra }, text);
 }
 
-function waitingView(entry) {
+const WAITING = {
+    waiting: ['Waiting …', 'Other photos come first.'],
+    working: ['Judging …', 'The photo is being sent and looked at.'],
+    held: ['On hold …', 'It is judged as soon as the way is free.'],
+    stopped: ['Not judged', 'It was stopped before there was a verdict.'],
+};
+
+function waitingView(entry, retry) {
+    const [title, text] = WAITING[entry.state];
     return [element('p', { class: 'eyebrow' }, 'Verdict'),
-        heading(entry.state === 'stopped' ? 'Not judged' : 'Judging …', { class: 'pending' }),
-        element('p', {}, entry.state === 'stopped' ? 'You stopped it before there was a verdict.'
-            : 'The photo is being sent and looked at.')];
+        heading(title, { class: 'pending' }),
+        element('p', {}, text),
+        entry.state === 'stopped' ? element('div', { class: 'row' },
+            element('button', { type: 'button', class: 'quiet', onclick: retry }, 'Judge it')) : null];
 }
 
 function failedView(entry, retry) {
     const { failure } = entry;
     return [element('p', { class: 'eyebrow' }, 'No verdict'),
         heading(failure.title),
-        element('p', { class: 'alert', role: 'alert' }, failure.detail || failure.title),
+        element('p', { class: 'alert', role: 'alert' }, sentence(failure.detail || failure.title)),
         failure.requestId ? element('p', { class: 'hint' }, `Request ${failure.requestId}`) : null,
         element('div', { class: 'row' },
             element('button', { type: 'button', class: 'quiet', onclick: retry }, 'Try again')),
@@ -199,11 +208,13 @@ export function drawFigure(place, entry, actions) {
 
 /* Draws `entry` into `place`; actions: {retry, retryMap}. */
 export function drawVerdict(place, entry, actions) {
-    let view = waitingView(entry);
+    let view;
     if (entry.state === 'done')
         view = doneView(entry);
     else if (entry.state === 'failed')
         view = failedView(entry, actions.retry);
+    else
+        view = waitingView(entry, actions.retry);
     replace(place, element('article', { class: 'verdict', 'data-state': entry.state },
         figureOf(entry, actions.retryMap),
         element('div', { class: 'finding' }, view)));

@@ -16,8 +16,7 @@ class Edge:
     def __init__(self, port, answers=None):
         self.answers = dict(answers or {})
         self.requests = []  # (method, path, header fields) of everything asked for
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self, port))
-        self.server.daemon_threads = True
+        self.server = Listener(("127.0.0.1", 0), handler_of(self, port))
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
@@ -26,6 +25,13 @@ class Edge:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+
+
+class Listener(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A browser that leaves a page drops its connections: nothing to tell."""
 
 
 def error(status, title, detail, **fields):
