@@ -83,6 +83,9 @@ def run_tests(web, tests):
             web.browser.screenshot(os.path.join(web.build, f"web-{name}.png"))
             print("        the page is in", f"web-{name}.png", "of the build folder; its console:",
                   [entry["message"] for entry in web.browser.console()])
+    print(f"[  PASSED  ] {len(tests) - failures} test(s).")  # counted as cmocka's are
+    if failures:
+        print(f"[  FAILED  ] {failures} test(s).")
     return failures
 
 
