@@ -25,7 +25,7 @@ grep -rnE '^#include "[a-z]+/' src --include='*.[ch]' | awk '
 layers=$?
 
 # One library is one first path component, or the header's own name.
-grep -rnE '^#include <(jpeglib|png|webp/|jansson|yaml|openssl/|microhttpd|oneapi/|curl/|sqlite3)' \
+grep -rnE '^#include <(jpeglib|png|webp/|jansson|yaml|openssl/|microhttpd|gnutls/|oneapi/|curl/|sqlite3)' \
     src --include='*.[ch]' | awk -F: '
     {
         match($3, /<[a-z0-9]+/)

@@ -36,6 +36,11 @@ static bool value_is_clean(struct str value)
     return true;
 }
 
+/* Fields of which a second one could be read by somebody else than the first. */
+static const char *const single_fields[] = {
+    "content-type", "expect", "authorization", "x-api-key", "origin", "traceparent",
+};
+
 static unsigned check_fields(const struct http_gate_head *head, struct err *err)
 {
     if (head->uri_len > HTTP_URI_MAX) {
@@ -54,7 +59,28 @@ static unsigned check_fields(const struct http_gate_head *head, struct err *err)
         if (!value_is_clean(head->fields[i].value))
             return refuse(err, 400, "a header field's value has a control character");
     }
+    for (size_t i = 0; i < ARRAY_LEN(single_fields); i++) {
+        struct str ignored;
+        if (find_field(&ignored, head, single_fields[i]) < 2)
+            continue;
+        (void)err_set(err, ST_INVALID, "the request has several %s fields", single_fields[i]);
+        return 400;
+    }
     return 0;
+}
+
+/* What RFC 3986 allows in a host and its port, user information apart. */
+static bool is_host(struct str host)
+{
+    if (host.len > HTTP_HOST_MAX)
+        return false;
+    for (size_t i = 0; i < host.len; i++) {
+        char c = host.at[i];
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!plain && (c == '\0' || !strchr("-._~:[]%", c)))
+            return false;
+    }
+    return true;
 }
 
 static unsigned check_host(const struct http_gate_head *head, struct err *err)
@@ -69,8 +95,8 @@ static unsigned check_host(const struct http_gate_head *head, struct err *err)
         return refuse(err, 400, "the request has several Host fields");
     if (count == 0 && !old)
         return refuse(err, 400, "the request has no Host field");
-    if (memchr(host.at ? host.at : "", ',', host.len))
-        return refuse(err, 400, "the request has a list of hosts");
+    if (!is_host(host))
+        return refuse(err, 400, "the Host field is not one host and its port");
     return 0;
 }
 
@@ -116,16 +142,19 @@ unsigned http_gate_check(struct http_gate_pass *out, const struct http_gate_head
 {
     struct http_gate_pass pass = {0};
     struct str expect = {0};
-    unsigned refusal = check_fields(head, err);
+    unsigned refusal = 0;
 
+    if (!http_is_token(head->method) || head->method.len > HTTP_METHOD_MAX)
+        refusal = refuse(err, 400, "the method is malformed");
+    if (!refusal)
+        refusal = check_fields(head, err);
     if (!refusal)
         refusal = check_host(head, err);
     if (!refusal)
         refusal = check_framing(&pass.body_len, head, err);
     if (refusal)
         return refusal;
-    if (find_field(&pass.content_type, head, "content-type") > 1)
-        return refuse(err, 400, "the request has several Content-Type fields");
+    (void)find_field(&pass.content_type, head, "content-type");
     if (find_field(&expect, head, "expect") > 0) {
         if (!http_str_is(expect, "100-continue"))
             return refuse(err, 417, "the only expectation met here is 100-continue");

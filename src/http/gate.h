@@ -6,6 +6,8 @@
 
 #define HTTP_HEADERS_MAX 64   /* fields of a request */
 #define HTTP_URI_MAX     2048 /* bytes */
+#define HTTP_HOST_MAX    259  /* a name of 253 bytes and a port */
+#define HTTP_METHOD_MAX  23
 
 /* A request head as received; names and values are borrowed. */
 struct http_gate_field {

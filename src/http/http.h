@@ -24,9 +24,11 @@ struct http_route {
 
 #define HTTP_ROUTE_NONE  SIZE_MAX
 #define HTTP_PARTS_MAX   16
-#define HTTP_FIELDS_MAX  12  /* header fields that a handler adds to its answer */
+#define HTTP_FIELDS_MAX  24  /* header fields that an answer gets besides the default ones */
 #define HTTP_FIELD_MAX   319 /* bytes of such a field's value */
 #define HTTP_SCRATCH_MAX 768 /* bytes of a handler's own state in each request */
+#define HTTP_CONTEXT_MAX 320 /* bytes that `admit` leaves for those who come after it */
+#define HTTP_ADDRESS_LEN 16  /* an IPv6 address; IPv4 as ::ffff:a.b.c.d */
 
 /* 0 stands for the default in brackets. */
 struct http_limits {
@@ -44,11 +46,22 @@ struct http_limits {
 struct http_done {
     const char *request_id;
     struct str method;
+    struct str path;     /* as sent, without its query */
     size_t route;        /* index, HTTP_ROUTE_NONE for unknown paths */
     unsigned status;     /* 0: the client went away before an answer */
     unsigned tag;        /* of struct http_answer */
     int64_t duration_us; /* from request line to answer */
-    uint64_t body_len;
+    uint64_t body_len;   /* announced by the client */
+    uint64_t answer_len; /* body of the answer */
+    const uint8_t *peer; /* HTTP_ADDRESS_LEN bytes: the socket's other end; zeros: no address */
+    const void *context; /* see http_request_context() */
+};
+
+/* Certificate chain and private key, PEM. */
+struct http_tls_options {
+    const char *certificate; /* path; NULL: no TLS */
+    const char *key;         /* path; NULL: in the certificate's file */
+    bool only_1_3;           /* otherwise TLS 1.2 and 1.3 */
 };
 
 struct http_options {
@@ -57,10 +70,14 @@ struct http_options {
     const struct http_route *routes; /* borrowed */
     size_t route_count;
     struct http_limits limits;
+    struct http_tls_options tls;
     unsigned thread_count;     /* 0: 1 */
     uint64_t request_id_seed;  /* makes request ids hard to guess */
     const struct clock *clock; /* borrowed */
     void *payload;             /* passed to everything below and to the handlers */
+    /* Called once a well-formed head is read, before the body is: may call http_request_reject
+     * and http_answer_field.  Must not wait.  NULL: everybody is let in. */
+    void (*admit)(void *payload, struct http_request *request);
     /* Answers a request that no handler sees; must call http_answer before it returns. */
     void (*refuse)(void *payload, struct http_request *request, unsigned status,
                    const char *detail);
@@ -72,6 +89,9 @@ struct http_options {
 enum status http_server_open(struct http_server **out, const struct http_options *options,
                              struct err *err) MUST_USE;
 unsigned http_server_port(const struct http_server *server);
+/* Reads certificate and key again, for connections that are made from now on.  On failure the old
+ * ones stay.  ST_OK without TLS.  Any thread. */
+enum status http_server_reload_tls(struct http_server *server, struct err *err) MUST_USE;
 /* No new connections; every further answer closes its connection.  Any thread. */
 void http_server_quiesce(struct http_server *server);
 /* Waits until no request is under way; false when that takes over timeout_ms. */
@@ -89,7 +109,12 @@ struct http_part {
 
 const char *http_request_id(const struct http_request *request);
 size_t http_request_route(const struct http_request *request); /* index in the options' routes */
+struct str http_request_method(const struct http_request *request);
 struct str http_request_path(const struct http_request *request);
+/* The socket's other end, HTTP_ADDRESS_LEN bytes; zeros when it has no address. */
+const uint8_t *http_request_peer(const struct http_request *request);
+bool http_request_is_tls(const struct http_request *request);       /* of this connection itself */
+const char *http_request_allow(const struct http_request *request); /* "" unless refused by 405 */
 const char *http_request_content_type(const struct http_request *request); /* "" when absent */
 bool http_request_is_form(const struct http_request *request);
 struct bytes http_request_body(const struct http_request *request); /* of anything but a form */
@@ -103,6 +128,9 @@ const struct http_part *http_request_part(const struct http_request *request, co
 /* A header field's value; only in a handler, before http_request_defer. */
 bool http_request_header(struct str *out, const struct http_request *request,
                          const char *name) MUST_USE;
+/* Every field of that name in the order sent, at most `max` of them; returns how many there are. */
+size_t http_request_header_all(struct str *out, size_t max, const struct http_request *request,
+                               const char *name);
 bool http_request_parameter(struct str *out, const struct http_request *request,
                             const char *name) MUST_USE;
 /* A member of the query, percent-decoded: see http_query_find(). */
@@ -110,6 +138,12 @@ enum status http_request_query(char *out, size_t size, const struct http_request
                                const char *name, struct err *err) MUST_USE;
 /* `size` zeroed bytes for the handler's own use, the same ones on each call. */
 void *http_request_scratch(struct http_request *request, size_t size);
+/* `size` zeroed bytes that live as long as the request and are passed to `done`. */
+void *http_request_context(struct http_request *request, size_t size);
+/* Only in `admit`: no handler will see the request, `refuse` answers it with this status.  The
+ * first reason counts.  retry_after_s 0: no Retry-After field. */
+void http_request_reject(struct http_request *request, unsigned status, unsigned retry_after_s,
+                         const char *detail);
 /* The answer will come later, from any thread. */
 void http_request_defer(struct http_request *request);
 /* The client has closed its connection: an answer would reach nobody.  Any thread. */

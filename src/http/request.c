@@ -57,7 +57,9 @@ static void reset(struct http_request *request)
     request->refusal = 0;
     request->body_len = 0;
     request->charged = request->body_used = request->part_count = 0;
-    request->is_form = request->answered = request->close = false;
+    request->is_form = request->is_tls = request->answered = request->close = false;
+    memset(request->peer, 0, sizeof request->peer);
+    memset(request->context, 0, sizeof request->context);
     request->status = request->tag = request->retry_after_s = 0;
     request->answer_type = NULL;
     buf_reset(&request->answer);
@@ -244,6 +246,26 @@ size_t http_request_route(const struct http_request *request)
     return request->route;
 }
 
+struct str http_request_method(const struct http_request *request)
+{
+    return str_of(request->method);
+}
+
+const uint8_t *http_request_peer(const struct http_request *request)
+{
+    return request->peer;
+}
+
+bool http_request_is_tls(const struct http_request *request)
+{
+    return request->is_tls;
+}
+
+const char *http_request_allow(const struct http_request *request)
+{
+    return request->allow;
+}
+
 struct str http_request_path(const struct http_request *request)
 {
     return (struct str){.at = request->path, .len = request->path_len};
@@ -326,6 +348,21 @@ void *http_request_scratch(struct http_request *request, size_t size)
 {
     REQUIRE(size <= sizeof request->scratch);
     return request->scratch;
+}
+
+void *http_request_context(struct http_request *request, size_t size)
+{
+    REQUIRE(size <= sizeof request->context);
+    return request->context;
+}
+
+void http_request_reject(struct http_request *request, unsigned status, unsigned retry_after_s,
+                         const char *detail)
+{
+    if (request->refusal)
+        return;
+    http_request_refuse(request, status, detail);
+    request->retry_after_s = retry_after_s;
 }
 
 bool http_request_gone(const struct http_request *request)

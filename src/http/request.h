@@ -11,7 +11,7 @@
 #include "http/route.h"
 
 #define HTTP_ID_SIZE     65
-#define HTTP_METHOD_SIZE 24
+#define HTTP_METHOD_SIZE (HTTP_METHOD_MAX + 2) /* one byte more shows that it is too long */
 #define HTTP_TYPE_SIZE   192
 #define HTTP_DETAIL_SIZE 224
 #define HTTP_ANSWER_MAX  (16u << 20)
@@ -44,6 +44,8 @@ struct http_request {
     bool answered; /* http_answer has been called */
     bool close;    /* the connection ends with the answer */
     bool is_form;  /* the body is read as a form */
+    bool is_tls;
+    uint8_t peer[HTTP_ADDRESS_LEN];
     int64_t started_us;
     struct http_request *next_free;
     /* head */
@@ -76,7 +78,8 @@ struct http_request {
     struct http_answer_field fields[HTTP_FIELDS_MAX];
     size_t field_count;
     struct buf answer;
-    /* the handler's */
+    /* the application's, then the handler's */
+    _Alignas(16) uint8_t context[HTTP_CONTEXT_MAX];
     _Alignas(16) uint8_t scratch[HTTP_SCRATCH_MAX];
 };
 

@@ -3,6 +3,7 @@
  * Threads: the callbacks run on the daemon's threads; http_answer, quiesce and wait_idle on any. */
 #include <errno.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "http/listen.h"
 #include "http/parameter.h"
 #include "http/request.h"
+#include "http/tls.h"
 #include "http/watch.h"
 
 #define CONNECTION_MEMORY (32u << 10) /* head of a request and of its answer */
@@ -28,6 +30,7 @@ struct http_server {
     unsigned port;
     struct http_pool pool;
     struct http_watchlist watchlist;
+    struct http_tls *tls; /* NULL: plain */
     _Atomic uint64_t request_count;
     _Atomic size_t bodies_bytes; /* announced bodies under way */
     _Atomic bool quiet;          /* quiesced */
@@ -91,11 +94,15 @@ static void report(struct http_server *server, const struct http_request *reques
     const struct http_done done = {
         .request_id = request->id,
         .method = str_of(request->method),
+        .path = {request->path, request->path_len},
         .route = request->route,
         .status = status,
         .tag = request->tag,
         .duration_us = clock_monotonic_us(server->options.clock) - request->started_us,
         .body_len = request->body_len,
+        .answer_len = status ? request->answer.len : 0,
+        .peer = request->peer,
+        .context = request->context,
     };
 
     server->options.done(server->options.payload, &done);
@@ -107,7 +114,7 @@ static const struct {
 } default_fields[] = {
     {"X-Content-Type-Options", "nosniff"},
     {"X-Frame-Options", "DENY"},
-    {"Content-Security-Policy", "default-src 'none'"},
+    {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
     {"Referrer-Policy", "no-referrer"},
     {"Cache-Control", "no-store"},
 };
@@ -171,7 +178,8 @@ void http_answer(struct http_request *request, const struct http_answer *answer)
     request->answered = true;
     request->status = answer->status;
     request->answer_type = answer->content_type;
-    request->retry_after_s = answer->retry_after_s;
+    if (answer->retry_after_s)
+        request->retry_after_s = answer->retry_after_s;
     request->tag = answer->tag;
     if (answer->body.at != request->answer.at) {
         buf_reset(&request->answer);
@@ -306,6 +314,8 @@ static bool read_head(struct http_request *request, const char *version)
     find_route(request);
     if (!request->refusal)
         check_body_size(request, request->server->options.routes[request->route].body_max);
+    if (request->server->options.admit)
+        request->server->options.admit(request->server->options.payload, request);
     if (!request->refusal && request->body_len)
         admit_body(request);
     return !(request->refusal && request->body_len &&
@@ -314,6 +324,24 @@ static bool read_head(struct http_request *request, const char *version)
 }
 
 /* ---- callbacks ---- */
+
+static void read_peer(struct http_request *request)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info ? info->client_addr : NULL;
+    struct sockaddr_in6 six;
+    struct sockaddr_in four;
+
+    if (address && address->sa_family == AF_INET6) {
+        memcpy(&six, address, sizeof six);
+        memcpy(request->peer, &six.sin6_addr, sizeof request->peer);
+    } else if (address && address->sa_family == AF_INET) {
+        memcpy(&four, address, sizeof four);
+        memset(request->peer + 10, 0xff, 2);
+        memcpy(request->peer + 12, &four.sin_addr, 4);
+    }
+}
 
 /* The request line is there.  The raw URI is kept: no decoding means nothing to decode twice. */
 static void *on_uri(void *payload, const char *uri, struct MHD_Connection *connection)
@@ -327,6 +355,8 @@ static void *on_uri(void *payload, const char *uri, struct MHD_Connection *conne
     request->connection = connection;
     request->watch = info->socket_context;
     request->fd = request->watch->fd;
+    request->is_tls = server->tls != NULL;
+    read_peer(request);
     request->started_us = clock_monotonic_us(server->options.clock);
     request->uri_len = strlen(uri);
     size_t kept = MIN_OF(request->uri_len, sizeof request->path - 2);
@@ -444,6 +474,10 @@ static void on_connection(void *payload, struct MHD_Connection *connection, void
     struct http_watch *watch = http_watch_add(&server->watchlist, info->connect_fd);
     http_watch_arm(&server->watchlist, watch, server->options.limits.head_timeout_ms, true);
     *state = watch;
+    if (server->tls) {
+        info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        http_tls_enter(server->tls, info->tls_session);
+    }
 }
 
 /* ---- life ---- */
@@ -475,17 +509,25 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int listen_fd
         {MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)server->options.thread_count, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
+    const struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)http_tls_certificate(server->tls)},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)http_tls_key(server->tls)},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)http_tls_priorities(server->tls)},
+        {MHD_OPTION_END, 0, NULL},
+    };
     unsigned idle_s = MAX_OF(limits->idle_timeout_ms, limits->body_timeout_ms) / 1000 + 2;
 
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
-        on_request, server, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_URI_LOG_CALLBACK,
-        on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
-        limits->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT, limits->address_max,
-        MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_ARRAY,
-        server->options.thread_count > 1 ? threads : threads + 1, MHD_OPTION_END);
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+            (server->tls ? MHD_USE_TLS : 0),
+        0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_STRICT_FOR_CLIENT,
+        1, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_LIMIT, limits->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        limits->address_max, MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_ARRAY,
+        server->options.thread_count > 1 ? threads : threads + 1, MHD_OPTION_ARRAY,
+        server->tls ? tls : threads + 1, MHD_OPTION_END);
 }
 
 enum status http_server_open(struct http_server **out, const struct http_options *options,
@@ -502,12 +544,17 @@ enum status http_server_open(struct http_server **out, const struct http_options
     server->options = *options;
     server->port = port;
     apply_defaults(&server->options);
-    st = http_watch_start(&server->watchlist, server->options.clock, err);
+    if (options->tls.certificate)
+        st = http_tls_open(&server->tls, &options->tls, options->clock, err);
+    if (st == ST_OK)
+        st = http_watch_start(&server->watchlist, server->options.clock, err);
     if (st != ST_OK) {
         (void)close(listen_fd);
+        http_tls_close(server->tls);
         mem_free(server);
         return st;
     }
+    server->watchlist.silent = server->tls != NULL;
     http_pool_init(&server->pool);
     (void)pthread_mutex_init(&server->lock, NULL);
     (void)pthread_condattr_init(&monotonic);
@@ -523,6 +570,11 @@ enum status http_server_open(struct http_server **out, const struct http_options
     }
     *out = server;
     return ST_OK;
+}
+
+enum status http_server_reload_tls(struct http_server *server, struct err *err)
+{
+    return server->tls ? http_tls_reload(server->tls, err) : ST_OK;
 }
 
 unsigned http_server_port(const struct http_server *server)
@@ -548,6 +600,7 @@ void http_server_close(struct http_server *server)
         MHD_stop_daemon(server->daemon);
     }
     http_watch_stop(&server->watchlist);
+    http_tls_close(server->tls);
     http_pool_fini(&server->pool);
     (void)pthread_cond_destroy(&server->idle);
     (void)pthread_mutex_destroy(&server->lock);
@@ -564,6 +617,35 @@ bool http_request_header(struct str *out, const struct http_request *request, co
         return false;
     *out = str_of(value);
     return true;
+}
+
+struct named_fields {
+    struct str *out;
+    size_t max, count;
+    const char *name;
+};
+
+static enum MHD_Result add_named(void *payload, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    struct named_fields *fields = payload;
+
+    (void)kind;
+    if (!http_str_is(str_of(name), fields->name))
+        return MHD_YES;
+    if (fields->count < fields->max)
+        fields->out[fields->count] = str_of(value ? value : "");
+    fields->count++;
+    return MHD_YES;
+}
+
+size_t http_request_header_all(struct str *out, size_t max, const struct http_request *request,
+                               const char *name)
+{
+    struct named_fields fields = {.out = out, .max = max, .name = name};
+
+    (void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, add_named, &fields);
+    return fields.count;
 }
 
 bool http_request_parameter(struct str *out, const struct http_request *request, const char *name)

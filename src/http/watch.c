@@ -8,14 +8,18 @@
 
 #define SWEEP_INTERVAL_NS 500000000
 
-static const char timeout_answer[] = "HTTP/1.1 408 Request Timeout\r\n"
-                                     "Connection: close\r\nContent-Length: 0\r\n\r\n";
+/* The shape of every error answer, by hand: nothing of the request is there yet. */
+static const char timeout_answer[] =
+    "HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    "Cache-Control: no-store\r\nContent-Length: 134\r\n\r\n"
+    "{\"error\":\"Request timeout\",\"detail\":\"the request did not arrive in time\","
+    "\"request_id\":null,\"status_code\":408,\"error_class\":\"timeout\"}\n";
 
-static void cut_off(struct http_watch *watch)
+static void cut_off(const struct http_watchlist *list, struct http_watch *watch)
 {
     watch->expired = true;
     watch->deadline_us = 0;
-    if (watch->reading)
+    if (watch->reading && !list->silent)
         (void)send(watch->fd, timeout_answer, strlen(timeout_answer), MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)shutdown(watch->fd, SHUT_RDWR); /* the transport sees the end and cleans up */
 }
@@ -35,7 +39,7 @@ static void sweep(struct http_watchlist *list)
 
     for (struct http_watch *watch = list->first; watch; watch = watch->next) {
         if (watch->deadline_us && now_us >= watch->deadline_us)
-            cut_off(watch);
+            cut_off(list, watch);
         else if (has_left(watch))
             (void)shutdown(watch->fd, SHUT_RDWR);
     }

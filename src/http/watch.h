@@ -23,6 +23,7 @@ struct http_watchlist {
     const struct clock *clock;
     pthread_t thread;
     bool stopping;
+    bool silent; /* the connections are encrypted: no 408 in plain text; set before any of them */
 };
 
 enum status http_watch_start(struct http_watchlist *list, const struct clock *clock,

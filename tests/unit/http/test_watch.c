@@ -38,9 +38,9 @@ static void close_fixture(struct fixture *fixture)
 }
 
 /* What the client can read now; -1 when the connection is open and silent. */
-static ssize_t client_reads(const struct fixture *fixture, char out[256])
+static ssize_t client_reads(const struct fixture *fixture, char out[512])
 {
-    ssize_t got = recv(fixture->client, out, 255, MSG_DONTWAIT);
+    ssize_t got = recv(fixture->client, out, 511, MSG_DONTWAIT);
 
     out[MAX_OF(got, 0)] = '\0';
     return got;
@@ -49,7 +49,7 @@ static ssize_t client_reads(const struct fixture *fixture, char out[256])
 static void test_slow_request_gets_408(void **state)
 {
     struct fixture fixture;
-    char text[256];
+    char text[512];
 
     (void)state;
     open_fixture(&fixture);
@@ -62,15 +62,34 @@ static void test_slow_request_gets_408(void **state)
     http_watch_sweep(&fixture.list);
     assert_true(client_reads(&fixture, text) > 0);
     assert_non_null(strstr(text, "HTTP/1.1 408 "));
+    const char *body = strstr(text, "\r\n\r\n");
+    assert_non_null(body);
+    assert_non_null(strstr(text, "Content-Length: 134\r\n"));
+    assert_int_equal(strlen(body + 4), 134);
     assert_int_equal(client_reads(&fixture, text), 0);
     assert_true(http_watch_expired(&fixture.list, fixture.watch));
+    close_fixture(&fixture);
+}
+
+static void test_an_encrypted_connection_gets_no_plain_text(void **state)
+{
+    struct fixture fixture;
+    char text[512];
+
+    (void)state;
+    open_fixture(&fixture);
+    fixture.list.silent = true;
+    http_watch_arm(&fixture.list, fixture.watch, 100, true);
+    now_us += 100000;
+    http_watch_sweep(&fixture.list);
+    assert_int_equal(client_reads(&fixture, text), 0);
     close_fixture(&fixture);
 }
 
 static void test_idle_connection_is_closed_without_a_word(void **state)
 {
     struct fixture fixture;
-    char text[256];
+    char text[512];
 
     (void)state;
     open_fixture(&fixture);
@@ -84,7 +103,7 @@ static void test_idle_connection_is_closed_without_a_word(void **state)
 static void test_no_deadline_no_end(void **state)
 {
     struct fixture fixture;
-    char text[256];
+    char text[512];
 
     (void)state;
     open_fixture(&fixture);
@@ -119,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slow_request_gets_408),
+        cmocka_unit_test(test_an_encrypted_connection_gets_no_plain_text),
         cmocka_unit_test(test_idle_connection_is_closed_without_a_word),
         cmocka_unit_test(test_no_deadline_no_end),
         cmocka_unit_test(test_client_that_left_is_noticed),
