@@ -6,6 +6,9 @@
 #include "base/json.h"
 
 #define API_PHOTO_BYTES_MAX (10u << 20)
+#define API_BATCH_FILES_MAX 10
+#define API_BATCH_BYTES_MAX (50u << 20)
+#define API_BATCH_BODY_MAX  (API_BATCH_BYTES_MAX + (64u << 10))
 #define API_BODY_BYTES_MAX  (API_PHOTO_BYTES_MAX + (64u << 10)) /* a form around the photo */
 
 /* Who may ask; each role may do what those before it may. */
@@ -58,6 +61,11 @@ struct api {
 
 /* Handlers; `payload` is the struct api. */
 void api_handle_predict(void *payload, struct http_request *request);
+void api_handle_explain(void *payload, struct http_request *request);
+void api_handle_compare(void *payload, struct http_request *request);
+void api_handle_batch(void *payload, struct http_request *request);
+void api_handle_drift(void *payload, struct http_request *request);
+void api_handle_startup(void *payload, struct http_request *request);
 void api_handle_health(void *payload, struct http_request *request);
 void api_handle_alive(void *payload, struct http_request *request);
 void api_handle_ready(void *payload, struct http_request *request);
@@ -69,6 +77,10 @@ void api_handle_web_file(void *payload, struct http_request *request);
 /* The page for people at `/`, when that is what the client asks for; false otherwise. */
 bool api_answer_front_page(struct http_request *request);
 
+/* ?detail=full or plain.  False: neither, and the request is answered. */
+bool api_read_detail(bool *full, struct http_request *request);
+/* What ?detail=full adds to a prediction. */
+void api_set_detail(struct json *value, const struct service_job *job);
 /* Takes `value`. */
 void api_answer_json(struct http_request *request, unsigned http_status, struct json *value);
 /* The one shape of an error: error, detail, request_id, status_code, error_class. */

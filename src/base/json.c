@@ -75,6 +75,11 @@ void json_set_bool(struct json *object, const char *key, bool truth)
     json_set(object, key, ours(json_boolean(truth)));
 }
 
+void json_set_null(struct json *object, const char *key)
+{
+    json_set(object, key, ours(json_null()));
+}
+
 void json_append_number(struct json *array, double number)
 {
     json_append(array, ours(new_number(number)));

@@ -16,6 +16,7 @@ void json_set_str(struct json *object, const char *key, const char *text);
 void json_set_number(struct json *object, const char *key, double number); /* NaN becomes null */
 void json_set_int(struct json *object, const char *key, int64_t number);
 void json_set_bool(struct json *object, const char *key, bool truth);
+void json_set_null(struct json *object, const char *key);
 void json_set(struct json *object, const char *key, struct json *value); /* takes `value` */
 void json_append(struct json *array, struct json *value);                /* takes `value` */
 void json_append_number(struct json *array, double number);

@@ -36,6 +36,12 @@ static enum status open_service(struct service **out, const struct cli_arguments
     if (st == ST_OK)
         st = service_detect_open(&options.classifier, model, cli_double(arguments, "threshold"),
                                  err);
+    if (st == ST_OK && cli_text(arguments, "shadow")) {
+        st = service_detect_open(&options.shadow, cli_text(arguments, "shadow"),
+                                 cli_double(arguments, "threshold"), err);
+        if (st != ST_OK)
+            options.classifier.close(options.classifier.payload);
+    }
     return st == ST_OK ? service_open(out, &options, err) : st;
 }
 

@@ -24,11 +24,11 @@ struct http_route {
 
 #define HTTP_ROUTE_NONE  SIZE_MAX
 #define HTTP_PARTS_MAX   16
-#define HTTP_FIELDS_MAX  24  /* header fields that an answer gets besides the default ones */
-#define HTTP_FIELD_MAX   319 /* bytes of such a field's value */
-#define HTTP_SCRATCH_MAX 768 /* bytes of a handler's own state in each request */
-#define HTTP_CONTEXT_MAX 320 /* bytes that `admit` leaves for those who come after it */
-#define HTTP_ADDRESS_LEN 16  /* an IPv6 address; IPv4 as ::ffff:a.b.c.d */
+#define HTTP_FIELDS_MAX  24   /* header fields that an answer gets besides the default ones */
+#define HTTP_FIELD_MAX   319  /* bytes of such a field's value */
+#define HTTP_SCRATCH_MAX 2048 /* bytes of a handler's own state in each request */
+#define HTTP_CONTEXT_MAX 320  /* bytes that `admit` leaves for those who come after it */
+#define HTTP_ADDRESS_LEN 16   /* an IPv6 address; IPv4 as ::ffff:a.b.c.d */
 
 /* 0 stands for the default in brackets. */
 struct http_limits {

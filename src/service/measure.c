@@ -28,6 +28,7 @@ enum label {
     LABEL_PREDICTION,
     LABEL_CONFIDENCE,
     LABEL_REASON,
+    LABEL_AGREEMENT,
     LABEL_MODEL_VERSION,
     LABEL_MODEL_HASH,
     LABEL_VERSION,
@@ -51,6 +52,7 @@ static const char *const reasons[] = {
     [MEASURE_CLIENT_GONE] = "client_gone",
     [MEASURE_NOT_READY] = "not_ready",
 };
+static const char *const agreements[] = {"false", "true"};
 _Static_assert(ARRAY_LEN(reasons) == MEASURE_REASON_COUNT, "one name for each reason");
 
 static const char *const errors[] = {
@@ -124,6 +126,7 @@ static const struct metrics_label fixed_labels[] = {
     [LABEL_PREDICTION] = {"prediction", predictions, ARRAY_LEN(predictions)},
     [LABEL_CONFIDENCE] = {"confidence", confidences, ARRAY_LEN(confidences)},
     [LABEL_REASON] = {"reason", reasons, ARRAY_LEN(reasons)},
+    [LABEL_AGREEMENT] = {"agreement", agreements, ARRAY_LEN(agreements)},
 };
 
 static void fill_labels(struct measure *measure, const struct service_options *options)
@@ -214,6 +217,11 @@ void measure_prediction(struct measure *measure, const struct service_verdict *v
     metrics_observe(measure->metrics, METRIC_PREDICTION_DURATION, NULL, seconds);
     metrics_observe(measure->metrics, METRIC_PREDICTION_PROBABILITY, NULL, verdict->probability);
     metrics_observe(measure->metrics, METRIC_IMAGE_SIZE, NULL, (double)photo_bytes);
+}
+
+void measure_comparison(struct measure *measure, bool agreed)
+{
+    metrics_add(measure->metrics, METRIC_SHADOW_COMPARISONS, (const unsigned[]){agreed}, 1);
 }
 
 void measure_failure(struct measure *measure)

@@ -22,6 +22,8 @@ void measure_close(struct measure *measure); /* NULL is fine */
 
 void measure_prediction(struct measure *measure, const struct service_verdict *verdict,
                         double seconds, size_t photo_bytes);
+/* A photo that the shadow model judged as well. */
+void measure_comparison(struct measure *measure, bool agreed);
 void measure_failure(struct measure *measure);
 void measure_waited(struct measure *measure, double seconds);
 void measure_rejection(struct measure *measure, enum measure_reason reason);

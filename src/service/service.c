@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "service/measure.h"
+#include "service/window.h"
 
 #define QUEUE_MAX_DEFAULT   64
 #define DEADLINE_MS_DEFAULT 30000
@@ -39,7 +40,14 @@ struct service {
     unsigned ready_count;
     int64_t memory_read_us; /* when memory_mb was read; 0: never */
     double memory_mb;
+    struct service_window window;
     struct err failure; /* of the first worker that failed */
+};
+
+/* What a worker thread computes with. */
+struct sessions {
+    void *main;
+    void *shadow; /* NULL: no such model */
 };
 
 static const char *const state_names[] = {
@@ -57,41 +65,85 @@ const char *service_state_name(enum service_state state)
 
 static void finish(struct service *service, struct service_job *job)
 {
-    if (job->status != ST_OK)
+    bool fine = job->status == ST_OK;
+
+    if (!fine)
         measure_failure(service->measure);
     (void)pthread_mutex_lock(&service->lock);
+    if (fine)
+        service_window_add(&service->window, job->verdict.probability, job->verdict.ai_generated,
+                           job->verdict.confidence == 0);
     service->active_count--;
     (void)pthread_mutex_unlock(&service->lock);
     job->done(job); /* the job is the caller's again */
 }
 
-static void compute(struct service *service, struct service_job *job, void *session)
+static struct service_prediction prediction_of(const struct service_verdict *verdict,
+                                               const struct service_classifier *classifier,
+                                               int64_t took_us)
 {
     static const char *const confidences[] = {"low", "medium", "high"};
-    const struct service_classifier *classifier = &service->options.classifier;
+
+    REQUIRE(verdict->confidence < ARRAY_LEN(confidences));
+    return (struct service_prediction){
+        .prediction = verdict->ai_generated ? "ai_generated" : "real",
+        .probability = verdict->probability,
+        .confidence = confidences[verdict->confidence],
+        .inference_time_ms = (double)took_us / 1e3,
+        .model_version = classifier->model_version,
+        .model_hash = classifier->model_hash,
+    };
+}
+
+static enum status judge(struct service_verdict *out, const struct service_classifier *classifier,
+                         struct service_job *job, void *session)
+{
+    if (job->work != SERVICE_EXPLAIN)
+        return classifier->classify(out, session, job->photo, &job->err);
+    if (!classifier->explain)
+        return err_set(&job->err, ST_CONFLICT, "this model cannot explain its verdicts");
+    return classifier->explain(out, job->explanation, session, job->photo, &job->err);
+}
+
+/* What the other model says; its verdict is in no statistics but the comparison's own. */
+static void compare(struct service *service, struct service_job *job, void *session)
+{
+    const struct service_classifier *classifier = &service->options.shadow;
     struct service_verdict verdict;
 
+    if (!session)
+        return;
     int64_t start_us = clock_monotonic_us(service->options.clock);
     job->status = classifier->classify(&verdict, session, job->photo, &job->err);
     int64_t took_us = clock_monotonic_us(service->options.clock) - start_us;
     if (job->status != ST_OK)
         return;
-    REQUIRE(verdict.confidence < ARRAY_LEN(confidences));
-    measure_prediction(service->measure, &verdict, (double)took_us / 1e6, job->photo.len);
-    job->prediction = (struct service_prediction){
-        .prediction = verdict.ai_generated ? "ai_generated" : "real",
-        .probability = verdict.probability,
-        .confidence = confidences[verdict.confidence],
-        .inference_time_ms = (double)took_us / 1e3,
-        .model_version = classifier->model_version,
-    };
+    job->shadow = prediction_of(&verdict, classifier, took_us);
+    measure_comparison(service->measure, verdict.ai_generated == job->verdict.ai_generated);
+}
+
+static void compute(struct service *service, struct service_job *job, const struct sessions *own)
+{
+    const struct service_classifier *classifier = &service->options.classifier;
+
+    int64_t start_us = clock_monotonic_us(service->options.clock);
+    job->status = judge(&job->verdict, classifier, job, own->main);
+    int64_t took_us = clock_monotonic_us(service->options.clock) - start_us;
+    if (job->status != ST_OK)
+        return;
+    job->prediction = prediction_of(&job->verdict, classifier, took_us);
+    measure_prediction(service->measure, &job->verdict, (double)took_us / 1e6, job->photo.len);
+    if (job->work == SERVICE_COMPARE)
+        compare(service, job, own->shadow);
 }
 
 /* Computes a job unless nobody would see the result, or nobody should wait for it. */
-static void serve(struct service *service, struct service_job *job, void *session, bool stopping)
+static void serve(struct service *service, struct service_job *job, const struct sessions *own,
+                  bool stopping)
 {
     int64_t waited_us = clock_monotonic_us(service->options.clock) - job->submitted_us;
 
+    job->queue_ms = (double)waited_us / 1e3;
     measure_waited(service->measure, (double)waited_us / 1e6);
     if (stopping) {
         job->status = err_set(&job->err, ST_BUSY, "the service is shutting down");
@@ -105,7 +157,7 @@ static void serve(struct service *service, struct service_job *job, void *sessio
         job->status = err_set(&job->err, ST_BUSY, "the client closed its connection");
         measure_rejection(service->measure, MEASURE_CLIENT_GONE);
     } else {
-        compute(service, job, session);
+        compute(service, job, own);
     }
     finish(service, job);
 }
@@ -150,27 +202,47 @@ static void tell_failed(struct service *service, const struct err *err)
     (void)pthread_mutex_unlock(&service->lock);
 }
 
+static enum status open_sessions(struct sessions *own, const struct service_options *options,
+                                 struct err *err)
+{
+    const struct service_classifier *shadow = &options->shadow;
+    enum status st = options->classifier.open_session(&own->main, options->classifier.payload, err);
+
+    if (st == ST_OK && shadow->open_session) {
+        st = shadow->open_session(&own->shadow, shadow->payload, err);
+        if (st != ST_OK)
+            err_prefix(err, "the shadow model");
+    }
+    return st;
+}
+
+static void close_sessions(struct sessions *own, const struct service_options *options)
+{
+    if (own->shadow)
+        options->shadow.close_session(own->shadow);
+    if (own->main)
+        options->classifier.close_session(own->main);
+}
+
 static void *run_worker(void *payload)
 {
     struct worker *worker = payload;
     struct service *service = worker->service;
-    const struct service_classifier *classifier = &service->options.classifier;
-    void *session = NULL;
+    struct sessions own = {NULL, NULL};
     struct service_job *job = NULL;
     struct err err;
     bool stopping = false;
 
     cpu_pin_thread(worker->index);
-    if (classifier->open_session(&session, classifier->payload, &err) == ST_OK) {
+    if (open_sessions(&own, &service->options, &err) == ST_OK) {
         tell_ready(service);
     } else {
         log_error("service.worker_failed", "worker=%u detail=\"%s\"", worker->index, err.msg);
         tell_failed(service, &err);
     }
     while ((job = take(service, &stopping)) != NULL)
-        serve(service, job, session, stopping);
-    if (session)
-        classifier->close_session(session);
+        serve(service, job, &own, stopping);
+    close_sessions(&own, &service->options);
     return NULL;
 }
 
@@ -257,6 +329,8 @@ void service_close(struct service *service)
     measure_close(service->measure);
     if (service->options.classifier.close)
         service->options.classifier.close(service->options.classifier.payload);
+    if (service->options.shadow.close)
+        service->options.shadow.close(service->options.shadow.payload);
     (void)pthread_cond_destroy(&service->ready);
     (void)pthread_cond_destroy(&service->work);
     (void)pthread_mutex_destroy(&service->lock);
@@ -266,47 +340,63 @@ void service_close(struct service *service)
 
 /* ---- submission ---- */
 
-/* With the lock held.  ST_OK: the job is in the queue. */
-static enum status enqueue(struct service *service, struct service_job *job,
+/* With the lock held.  ST_OK: the jobs are in the queue. */
+static enum status enqueue(struct service *service, struct service_job *jobs, size_t count,
                            enum measure_reason *reason, struct err *err)
 {
+    size_t room = MAX_OF(service->options.queue_max, count);
+
     *reason = MEASURE_NOT_READY;
     if (service->state == SERVICE_FAILED)
         return err_set(err, ST_CONFLICT, "the model is not loaded");
     if (service->state == SERVICE_STOPPED)
         return err_set(err, ST_CONFLICT, "the service is shutting down");
     *reason = MEASURE_QUEUE_FULL;
-    if (service->queue_depth >= service->options.queue_max)
+    if (service->queue_depth + count > room)
         return err_set(err, ST_BUSY, "%zu photos are waiting, the limit is %zu",
                        service->queue_depth, service->options.queue_max);
-    if (service->last)
-        service->last->next = job;
-    else
-        service->first = job;
-    service->last = job;
-    service->queue_depth++;
-    service->active_count++;
+    for (size_t i = 0; i < count; i++) {
+        if (service->last)
+            service->last->next = &jobs[i];
+        else
+            service->first = &jobs[i];
+        service->last = &jobs[i];
+    }
+    service->queue_depth += count;
+    service->active_count += count;
     return ST_OK;
 }
 
-enum status service_submit(struct service *service, struct service_job *job, struct err *err)
+enum status service_submit_all(struct service *service, struct service_job *jobs, size_t count,
+                               struct err *err)
 {
+    int64_t now_us = clock_monotonic_us(service->options.clock);
     enum measure_reason reason;
 
-    job->status = ST_OK;
-    job->abandoned = false;
-    job->next = NULL;
-    job->submitted_us = clock_monotonic_us(service->options.clock);
+    for (size_t i = 0; i < count; i++) {
+        jobs[i].status = ST_OK;
+        jobs[i].abandoned = false;
+        jobs[i].shadow.prediction = NULL;
+        jobs[i].next = NULL;
+        jobs[i].submitted_us = now_us;
+    }
     (void)pthread_mutex_lock(&service->lock);
-    enum status st = enqueue(service, job, &reason, err);
-    if (st == ST_OK)
+    enum status st = enqueue(service, jobs, count, &reason, err);
+    if (st == ST_OK && count == 1)
         (void)pthread_cond_signal(&service->work);
+    else if (st == ST_OK)
+        (void)pthread_cond_broadcast(&service->work);
     (void)pthread_mutex_unlock(&service->lock);
-    if (st != ST_OK) {
+    for (size_t i = 0; st != ST_OK && i < count; i++) {
         measure_rejection(service->measure, reason);
         measure_failure(service->measure);
     }
     return st;
+}
+
+enum status service_submit(struct service *service, struct service_job *job, struct err *err)
+{
+    return service_submit_all(service, job, 1, err);
 }
 
 /* ---- measurement ---- */
@@ -366,6 +456,31 @@ void service_read_health(struct service_health *out, struct service *service)
     out->predictions_total = measure_predictions_total(service->measure);
     out->memory_usage_mb = memory_usage_mb(service, now_us);
     out->pid = getpid();
+}
+
+void service_read_drift(struct service_drift *out, struct service *service)
+{
+    const struct service_classifier *classifier = &service->options.classifier;
+
+    (void)pthread_mutex_lock(&service->lock);
+    struct service_window_statistics window = service_window_read(&service->window);
+    (void)pthread_mutex_unlock(&service->lock);
+    *out = (struct service_drift){
+        .window_size = window.count,
+        .window_max = SERVICE_WINDOW_MAX,
+        .mean_probability = window.mean_probability,
+        .std_probability = window.std_probability,
+        .low_confidence_ratio = window.low_confidence_ratio,
+        .ai_generated_ratio = window.ai_generated_ratio,
+        .threshold = classifier->threshold,
+        .model_version = classifier->model_version,
+        .utc_us = clock_utc_us(service->options.clock),
+    };
+}
+
+const char *service_model_version(struct service *service)
+{
+    return service->options.classifier.model_version;
 }
 
 enum service_state service_state(struct service *service)

@@ -12,10 +12,40 @@ struct service;
 
 /* ---- the classifier, behind a table so that tests can put their own in ---- */
 
+#define SERVICE_CROPS_MAX   16
+#define SERVICE_REGIONS_MAX 6
+#define SERVICE_PNG_MAX     (8u << 20) /* bytes of an overlay */
+
+/* A rectangle of the upright photo, pixels, and what it says by itself. */
+struct service_area {
+    uint32_t x, y, width, height;
+    double probability;
+};
+
 struct service_verdict {
     bool ai_generated;
-    double probability;  /* of "AI-generated", in [0, 1] */
-    unsigned confidence; /* 0 low, 1 medium, 2 high */
+    double probability;     /* of "AI-generated", in [0, 1] */
+    unsigned confidence;    /* 0 low, 1 medium, 2 high */
+    double threshold;       /* what the probability was compared with */
+    unsigned quality;       /* a set of bits, see service_quality_name */
+    uint32_t width, height; /* of the upright photo, pixels */
+    const char *format;     /* "jpeg", "png", "webp"; NULL: not told */
+    size_t crop_count;
+    struct service_area crops[SERVICE_CROPS_MAX];
+    double decode_ms, crops_ms, network_ms; /* wall time of the stages */
+};
+
+/* Properties of a photo that make its verdict less reliable; i below the count. */
+unsigned service_quality_count(void);
+const char *service_quality_name(unsigned i); /* "too_small", ... */
+const char *service_quality_help(unsigned i); /* one sentence for people */
+
+/* A verdict made visible. */
+struct service_explanation {
+    struct buf png; /* the caller initialises and frees it */
+    uint32_t width, height;
+    size_t region_count;
+    struct service_area regions[SERVICE_REGIONS_MAX]; /* that speak most for the verdict */
 };
 
 struct service_classifier {
@@ -27,6 +57,9 @@ struct service_classifier {
     enum status (*open_session)(void **out, void *payload, struct err *err);
     enum status (*classify)(struct service_verdict *out, void *session, struct bytes photo,
                             struct err *err);
+    /* The same with a picture of it; NULL: it cannot. */
+    enum status (*explain)(struct service_verdict *out, struct service_explanation *explanation,
+                           void *session, struct bytes photo, struct err *err);
     void (*close_session)(void *session);
     void (*close)(void *payload); /* may be NULL */
 };
@@ -39,6 +72,7 @@ enum status service_detect_open(struct service_classifier *out, const char *mode
 
 struct service_options {
     struct service_classifier classifier; /* the service closes it, also when opening fails */
+    struct service_classifier shadow;     /* compared with on request; open_session NULL: none */
     unsigned worker_count;                /* 0: one a processor */
     size_t queue_max;                     /* photos waiting; 0: 64 */
     unsigned deadline_ms;                 /* from submission to the start of work; 0: 30 s */
@@ -68,11 +102,20 @@ struct service_prediction {
     const char *confidence; /* "low", "medium", "high" */
     double inference_time_ms;
     const char *model_version;
+    const char *model_hash;
+};
+
+enum service_work {
+    SERVICE_JUDGE,
+    SERVICE_EXPLAIN, /* fills the job's explanation */
+    SERVICE_COMPARE, /* fills the job's shadow */
 };
 
 /* One photo under way.  The caller keeps it, and the photo's bytes, until `done` is called. */
 struct service_job {
     struct bytes photo;
+    enum service_work work;
+    struct service_explanation *explanation;     /* SERVICE_EXPLAIN only: the caller's */
     void *payload;                               /* the caller's */
     bool (*gone)(const struct service_job *job); /* nobody waits any more?  may be NULL */
     void (*done)(struct service_job *job);       /* exactly once, on a worker's thread */
@@ -80,13 +123,20 @@ struct service_job {
     bool abandoned;                              /* `gone` said so: not computed */
     struct err err;
     struct service_prediction prediction;
-    int64_t submitted_us; /* the service's own */
+    struct service_verdict verdict;   /* what the prediction rests on */
+    struct service_prediction shadow; /* SERVICE_COMPARE; prediction NULL: there is no such model */
+    double queue_ms;                  /* waited for a worker */
+    int64_t submitted_us;             /* the service's own */
     struct service_job *next;
 };
 
 /* ST_OK: `done` will be called.  ST_BUSY: it will not; the message says why. */
 enum status service_submit(struct service *service, struct service_job *job,
                            struct err *err) MUST_USE;
+/* All of them or none: `done` is called for each, in any order.  As many photos as may wait at all
+ * are always taken when none is waiting. */
+enum status service_submit_all(struct service *service, struct service_job *jobs, size_t count,
+                               struct err *err) MUST_USE;
 /* A photo that was refused before it became a job: counted as a failed prediction. */
 void service_count_refused(struct service *service);
 
@@ -124,6 +174,20 @@ void service_count_request(struct service *service, const struct service_request
 /* The metrics as Prometheus text. */
 void service_write_metrics(struct buf *out, struct service *service);
 
+/* The last predictions in figures; there is no baseline yet to compare them with. */
+struct service_drift {
+    size_t window_size; /* predictions in the window; 0: the figures below are 0 */
+    size_t window_max;
+    double mean_probability;
+    double std_probability;
+    double low_confidence_ratio;
+    double ai_generated_ratio;
+    double threshold;
+    const char *model_version;
+    int64_t utc_us; /* now */
+};
+void service_read_drift(struct service_drift *out, struct service *service);
+
 enum service_state {
     SERVICE_STARTING,
     SERVICE_READY,
@@ -149,4 +213,5 @@ struct service_health {
     int64_t pid;
 };
 void service_read_health(struct service_health *out, struct service *service);
+const char *service_model_version(struct service *service);
 enum service_state service_state(struct service *service);

@@ -13,7 +13,8 @@ port, and photos and a model made by the test helpers.  A .http file holds block
     expect STATUS
     expect-header NAME: GLOB     `-` as GLOB: the field must be absent
     expect-keys A B C            the members of the JSON answer, all of them, in this order
-    expect-json KEY VALUE        VALUE is JSON, or <number>, <string>, <empty>
+    expect-keys-of PATH A B C    the same for a member below: results.0
+    expect-json PATH VALUE       VALUE is JSON, or <number>, <string>, <empty>
     expect-close | expect-open   what happens to the connection afterwards
     expect-delta SERIES N        by how much /metrics moved, itself not counted
 
@@ -216,8 +217,11 @@ class Block:
             keys = list(json.loads(body))
             check(keys == rest.split(" "), f"got {keys}")
         elif word == "expect-json":
-            key, _, expected = rest.partition(" ")
-            check_value(json.loads(body)[key], expected)
+            path, _, expected = rest.partition(" ")
+            check_value(value_at(json.loads(body), path), expected)
+        elif word == "expect-keys-of":
+            path, _, keys = rest.partition(" ")
+            check(list(value_at(json.loads(body), path)) == keys.split(" "), f"got {body[:300]}")
         elif word == "expect-body-len":
             check(len(body) == int(rest), f"got {len(body)}")
         elif word == "expect-close":
@@ -230,6 +234,13 @@ class Block:
             check(delta == float(amount), f"moved by {delta}")
         else:
             raise Failure("unknown expectation")
+
+
+def value_at(value, path):
+    """The member of a JSON value that "results.0.error" names."""
+    for step in path.split("."):
+        value = value[int(step) if isinstance(value, list) else step]
+    return value
 
 
 def check_value(value, expected):

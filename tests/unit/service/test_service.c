@@ -87,23 +87,29 @@ static int64_t now_us;
 static const struct clock manual_clock = {.manual_us = &now_us};
 static const char *const endpoints[] = {"/predict"};
 
+static struct service_options options_for(unsigned workers, size_t queue_max,
+                                          const struct clock *clock)
+{
+    return (struct service_options){.classifier = {.payload = &world,
+                                                   .model_version = "fake-1",
+                                                   .model_hash = "00",
+                                                   .threshold = 0.5,
+                                                   .open_session = open_session,
+                                                   .classify = classify,
+                                                   .close_session = close_session},
+                                    .worker_count = workers,
+                                    .queue_max = queue_max,
+                                    .deadline_ms = 1000,
+                                    .clock = clock,
+                                    .endpoints = endpoints,
+                                    .endpoint_count = 1,
+                                    .version = "0",
+                                    .revision = "r"};
+}
+
 static struct service *open_service(unsigned workers, size_t queue_max, const struct clock *clock)
 {
-    const struct service_options options = {.classifier = {.payload = &world,
-                                                           .model_version = "fake-1",
-                                                           .model_hash = "00",
-                                                           .threshold = 0.5,
-                                                           .open_session = open_session,
-                                                           .classify = classify,
-                                                           .close_session = close_session},
-                                            .worker_count = workers,
-                                            .queue_max = queue_max,
-                                            .deadline_ms = 1000,
-                                            .clock = clock,
-                                            .endpoints = endpoints,
-                                            .endpoint_count = 1,
-                                            .version = "0",
-                                            .revision = "r"};
+    const struct service_options options = options_for(workers, queue_max, clock);
     struct service *service = NULL;
     struct err err;
 
@@ -178,6 +184,108 @@ static void test_predicts(void **state)
     assert_true(metric(service, "\naidetect_model_loaded") == 1);
     service_close(service);
     assert_int_equal(world.sessions, 0);
+}
+
+/* A batch enters the queue whole or not at all, and an empty queue takes any batch. */
+static void test_batch_is_whole(void **state)
+{
+    struct service *service = open_service(1, 2, &clock_system);
+    struct service_job jobs[5];
+    struct service_job first = job_for("real");
+    struct err err;
+
+    (void)state;
+    set_gate(true);
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+        jobs[i] = job_for(i % 2 ? "ai" : "real");
+    assert_int_equal(service_submit(service, &first, &err), ST_OK);
+    wait_for(&world.inside, 1);
+    assert_int_equal(service_submit_all(service, jobs, 5, &err), ST_OK); /* more than may wait */
+    struct service_job more[2] = {job_for("real"), job_for("real")};
+    assert_int_equal(service_submit_all(service, more, 2, &err), ST_BUSY);
+    assert_true(metric(service, "aidetect_queue_rejected_total{reason=\"queue_full\"}") == 2);
+    set_gate(false);
+    wait_for(&world.done, 6);
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+        assert_string_equal(jobs[i].prediction.prediction, i % 2 ? "ai_generated" : "real");
+    service_close(service);
+}
+
+/* The window counts what was judged, and nothing that failed. */
+static void test_drift_window(void **state)
+{
+    struct service *service = open_service(1, 8, &clock_system);
+    struct service_job jobs[] = {job_for("ai"), job_for("real"), job_for("bad"), job_for("real")};
+    struct service_drift drift;
+    struct err err;
+
+    (void)state;
+    service_read_drift(&drift, service);
+    assert_int_equal(drift.window_size, 0);
+    assert_int_equal(service_submit_all(service, jobs, ARRAY_LEN(jobs), &err), ST_OK);
+    wait_for(&world.done, 4);
+    service_read_drift(&drift, service);
+    assert_int_equal(drift.window_size, 3);
+    assert_true(drift.mean_probability > 0.433 && drift.mean_probability < 0.434);
+    assert_true(drift.ai_generated_ratio > 0.333 && drift.ai_generated_ratio < 0.334);
+    assert_true(drift.low_confidence_ratio == 0);
+    assert_string_equal(drift.model_version, "fake-1");
+    service_close(service);
+}
+
+static enum status classify_as_real(struct service_verdict *out, void *session, struct bytes photo,
+                                    struct err *err)
+{
+    (void)session;
+    (void)photo;
+    (void)err;
+    *out = (struct service_verdict){.ai_generated = false, .probability = 0.1, .confidence = 2};
+    return ST_OK;
+}
+
+/* The shadow is asked by a comparison only, and is in no statistics but the comparison's own. */
+static void test_compares(void **state)
+{
+    struct service_options options = options_for(1, 4, &clock_system);
+    struct service_job jobs[] = {job_for("ai"), job_for("real"), job_for("ai")};
+    struct service *service = NULL;
+    struct err err;
+
+    (void)state;
+    options.shadow = options.classifier;
+    options.shadow.model_version = "shadow-2";
+    options.shadow.classify = classify_as_real;
+    world.done = 0;
+    assert_int_equal(service_open(&service, &options, &err), ST_OK);
+    jobs[0].work = jobs[1].work = SERVICE_COMPARE;
+    assert_int_equal(service_submit_all(service, jobs, 3, &err), ST_OK);
+    wait_for(&world.done, 3);
+    assert_string_equal(jobs[0].prediction.prediction, "ai_generated");
+    assert_string_equal(jobs[0].shadow.prediction, "real");
+    assert_string_equal(jobs[0].shadow.model_version, "shadow-2");
+    assert_string_equal(jobs[1].shadow.prediction, "real");
+    assert_null(jobs[2].shadow.prediction);
+    assert_true(metric(service, "aidetect_shadow_comparisons_total{agreement=\"false\"}") == 1);
+    assert_true(metric(service, "aidetect_shadow_comparisons_total{agreement=\"true\"}") == 1);
+    assert_true(metric(service, "aidetect_prediction_duration_seconds_count") == 3);
+    service_close(service);
+    assert_int_equal(world.sessions, 0);
+}
+
+/* A classifier without explanations says so. */
+static void test_cannot_explain(void **state)
+{
+    struct service *service = open_service(1, 4, &clock_system);
+    struct service_job job = job_for("ai");
+    struct err err;
+
+    (void)state;
+    job.work = SERVICE_EXPLAIN;
+    assert_int_equal(service_submit(service, &job, &err), ST_OK);
+    wait_for(&world.done, 1);
+    assert_int_equal(job.status, ST_CONFLICT);
+    assert_non_null(strstr(job.err.msg, "cannot explain"));
+    service_close(service);
 }
 
 static void test_full_queue_is_busy(void **state)
@@ -354,6 +462,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_predicts),
         cmocka_unit_test(test_full_queue_is_busy),
+        cmocka_unit_test(test_batch_is_whole),
+        cmocka_unit_test(test_drift_window),
+        cmocka_unit_test(test_compares),
+        cmocka_unit_test(test_cannot_explain),
         cmocka_unit_test(test_deadline_in_the_queue),
         cmocka_unit_test(test_gone_client_is_not_computed),
         cmocka_unit_test(test_draining_finishes_what_was_accepted),
