@@ -21,7 +21,7 @@ let table;
 function entryOf({ file, name }) {
     state.number += 1;
     const entry = { number: state.number, file, name, url: URL.createObjectURL(file),
-        state: 'waiting', answer: null, failure: null, mapUrl: null, mapState: 'none' };
+        state: 'waiting', answer: null, failure: null, mapUrl: null, mapState: 'none', regions: null };
     if (file.size > PHOTO_BYTES_MAX)
         fail(entry, new Failure('refused', 'Photo too large',
             `It has ${bytes(file.size)}; the limit is ${bytes(PHOTO_BYTES_MAX)}.`));
@@ -133,6 +133,7 @@ async function loadMap(entry) {
     try {
         const answer = await explain(entry.file);
         entry.mapUrl = URL.createObjectURL(blobOf(answer.heatmap_base64));
+        entry.regions = answer.regions;
         entry.mapState = 'done';
     } catch (failure) {
         entry.mapState = failure.kind === 'absent' ? 'absent' : 'failed';

@@ -1,71 +1,14 @@
 /* One photo and everything that is known about it. */
 import { codeBlock, element, replace } from './dom.js';
-import { bytes, milliseconds, probability, sentence, shellWord, verdict } from './format.js';
+import { figureOf } from './figure.js';
+import { milliseconds, probability, sentence, shellWord, verdict } from './format.js';
 import { apiKey } from './server.js';
 
-const OPACITY_START = 60;
 const REASONS = {
     high: 'The probability is far from the threshold.',
     medium: 'The probability is some way from the threshold.',
     low: 'The probability is close to the threshold: have a person look.',
 };
-
-/* ---- the photo and its heat map ---- */
-
-function opacitySlider(map) {
-    const value = element('output', { for: 'opacity' });
-    const apply = () => {
-        map.style.opacity = String(input.value / 100);
-        value.textContent = `${input.value} %`;
-    };
-    const input = element('input', {
-        id: 'opacity', type: 'range', min: '0', max: '100', step: '5', value: OPACITY_START,
-        oninput: apply,
-    });
-    apply();
-    return element('div', { class: 'slider' },
-        element('label', { for: 'opacity' }, 'Heat map'), input, value);
-}
-
-function mapNote(entry, retry) {
-    if (entry.mapState === 'loading')
-        return element('p', { class: 'hint map-note' }, 'Looking for where it shows …');
-    if (entry.mapState === 'failed')
-        return element('p', { class: 'hint map-note' }, `No heat map: ${entry.mapError} `,
-            element('button', { type: 'button', class: 'quiet small', onclick: retry }, 'Try again'));
-    return null;
-}
-
-function photoOf(entry) {
-    const photo = element('img', { class: 'photo', src: entry.url, alt: `Photo ${entry.name}` });
-    photo.addEventListener('error', () => photo.replaceWith(
-        element('div', { class: 'no-photo' }, 'This file cannot be shown as a photo')));
-    return photo;
-}
-
-function pixelsOf(answer) {
-    const sizes = answer && answer.detail ? answer.detail : answer || {};
-    return sizes.width && sizes.height ? ` · ${sizes.width} × ${sizes.height}` : '';
-}
-
-function figureOf(entry, retryMap) {
-    const stack = element('div', { class: entry.state === 'working' ? 'stack scanning' : 'stack' },
-        photoOf(entry));
-    const figure = element('figure', {}, stack);
-    if (entry.mapUrl) {
-        const map = element('img', { class: 'map', src: entry.mapUrl, alt: 'Heat map over the photo' });
-        stack.append(map);
-        figure.append(opacitySlider(map));
-        figure.append(element('p', { class: 'ramp-line hint' }, 'camera',
-            element('span', { class: 'ramp', 'aria-hidden': 'true' }), 'AI-generated'));
-    }
-    const note = mapNote(entry, retryMap);
-    if (note)
-        figure.append(note);
-    figure.append(element('figcaption', {},
-        `${entry.name} · ${bytes(entry.file.size)}${pixelsOf(entry.answer)}`));
-    return figure;
-}
 
 /* ---- the numbers ---- */
 

@@ -103,6 +103,22 @@ def test_a_heat_map_lies_over_the_photo(web):
     check(same, "the heat map is not where the photo is")
 
 
+def test_parts_are_marked_in_the_photo(web):
+    web.edge.answers["/predict/explain"] = explained()
+    web.add_one()
+    browser = web.browser
+    browser.wait("document.querySelectorAll('.parts button').length === 2")
+    browser.run("document.querySelector('.parts button').focus();")
+    off = browser.run("""const box = document.querySelector('.box-line').getBoundingClientRect();
+        const photo = document.querySelector('.photo').getBoundingClientRect();
+        const middle = (rect) => [rect.left + rect.width / 2, rect.top + rect.height / 2];
+        const part = [photo.left + photo.width * 252 / 480, photo.top + photo.height * 172 / 320];
+        return middle(box).map((value, i) => Math.abs(value - part[i]));""")
+    check(max(off) < 2, f"the box is off by {off} pixels")
+    browser.run("document.querySelector('#opacity').focus();")
+    check(not browser.run("return document.querySelector('.box');"), "the mark stays")
+
+
 def test_without_the_route_there_is_no_heat_map(web):
     web.edge.answers["/predict/explain"] = NEVER_THERE
     web.add_one()
