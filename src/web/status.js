@@ -27,7 +27,7 @@ const SERIES = [
         read: (now, before, seconds) => delta(now, before, 'aidetect_http_requests_total') / seconds },
     { title: 'Photos a second', write: (v) => v.toFixed(v < 10 ? 1 : 0),
         read: (now, before, seconds) => delta(now, before, 'aidetect_predictions_total') / seconds },
-    { title: 'Slowest 5 % of predictions', write: (v) => milliseconds(1000 * v),
+    { title: 'Prediction latency, p95', write: (v) => milliseconds(1000 * v),
         read: (now, before) => quantile(0.95, since(now, before)) },
     { title: 'Server errors', write: ratio,
         read: (now, before) => share(delta(now, before, 'aidetect_http_requests_total', isServerError),
@@ -111,7 +111,7 @@ function probabilityCounts(metrics) {
 
 function drawTraffic(metrics) {
     const slots = Math.max(SLOTS_MIN, history[0].length);
-    const span = `last ${duration(slots * PERIOD_MS / 1000)}`;
+    const span = `last ${(slots * PERIOD_MS / 60000).toFixed(0)} min`;
     const cards = SERIES.map((series, i) => {
         const values = history[i];
         const last = values[values.length - 1];

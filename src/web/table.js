@@ -112,9 +112,11 @@ export class PhotoTable {
     /* The row of a photo that has changed. */
     update(entry) {
         if (!entry.row)
-            entry.row = element('tr');
+            entry.row = element('tr', {}, this.nameCell(entry));
         entry.row.dataset.state = entry.state;
-        replace(entry.row, ...this.cellsOf(entry));
+        while (entry.row.children.length > 1)
+            entry.row.lastChild.remove();
+        entry.row.append(...this.cellsOf(entry));
         if (!this.pending) {
             this.pending = true;
             requestAnimationFrame(() => {
@@ -124,16 +126,20 @@ export class PhotoTable {
         }
     }
 
+    nameCell(entry) {
+        const picture = element('img', { src: entry.url, alt: '', loading: 'lazy', decoding: 'async',
+            width: '40', height: '40' });
+        return element('th', { scope: 'row', class: 'column-name' }, element('button',
+            { type: 'button', class: 'open', onclick: () => this.actions.open(entry) },
+            picture, element('span', {}, entry.name)));
+    }
+
     cellsOf(entry) {
         const { answer } = entry;
         const bar = element('span', { class: 'bar', 'aria-hidden': 'true' });
         if (answer)
             bar.style.width = `${100 * answer.probability}%`;
-        const open = element('button', { type: 'button', class: 'open', onclick: () => this.actions.open(entry) },
-            element('img', { src: entry.url, alt: '', loading: 'lazy', decoding: 'async', width: '40', height: '40' }),
-            element('span', {}, entry.name));
         return [
-            element('th', { scope: 'row', class: 'column-name' }, open),
             element('td', { class: 'column-verdict', 'data-prediction': answer?.prediction,
                 title: entry.failure?.detail }, stateText(entry)),
             element('td', { class: 'column-probability' }, answer
