@@ -55,23 +55,6 @@ export function announce(text) {
     region.textContent = text;
 }
 
-/* A button that copies what `text()` returns. */
-export function copyButton(label, text) {
-    const caption = element('span', {}, 'Copy');
-    const button = element('button', {
-        type: 'button',
-        class: 'quiet small',
-        'aria-label': `Copy ${label}`,
-        onclick: async () => {
-            const done = await copy(text());
-            caption.textContent = done ? 'Copied' : 'Select and copy';
-            announce(done ? `${label} copied` : `${label} could not be copied`);
-            setTimeout(() => { caption.textContent = 'Copy'; }, 2000);
-        },
-    }, caption);
-    return button;
-}
-
 async function copy(text) {
     try {
         await navigator.clipboard.writeText(text);
@@ -81,11 +64,26 @@ async function copy(text) {
     }
 }
 
+/* Copies what `block` holds; where the browser forbids that, selects it for the keyboard. */
+function copyButton(label, block) {
+    const caption = element('span', {}, 'Copy');
+    const click = async () => {
+        const done = await copy(block.textContent);
+        if (!done)
+            getSelection().selectAllChildren(block);
+        caption.textContent = done ? 'Copied' : 'Selected';
+        announce(`${label} ${done ? 'copied' : 'selected'}`);
+        setTimeout(() => { caption.textContent = 'Copy'; }, 2000);
+    };
+    return element('button', {
+        type: 'button', class: 'quiet small', 'aria-label': `Copy ${label}`, onclick: click,
+    }, caption);
+}
+
 /* A block of code with its copy button. */
 export function codeBlock(label, text) {
-    return element('div', { class: 'code' },
-        element('pre', { tabindex: '0', role: 'region', 'aria-label': label }, text),
-        copyButton(label, () => text));
+    const block = element('pre', { tabindex: '0', role: 'region', 'aria-label': label }, text);
+    return element('div', { class: 'code' }, block, copyButton(label, block));
 }
 
 /* Hands `text` to the browser as a file to save. */

@@ -40,6 +40,21 @@ def test_the_curl_command_gives_the_same(web):
         check(answer[key] == shown[key], f"{key}: {answer[key]} and {shown[key]}")
 
 
+def test_the_command_can_be_copied(web):
+    web.add_one()
+    browser = web.browser
+    command = browser.texts(".developers details pre")[1]
+    browser.run("""window.copied = []; document.querySelectorAll('.developers details')[1].open = true;
+        navigator.clipboard.writeText = async (text) => { window.copied.push(text); };""")
+    browser.click(".developers details:last-child .code button")
+    browser.wait_text(".developers details:last-child .code button", "Copied")
+    check(browser.run("return window.copied;") == [command], browser.run("return window.copied;"))
+    browser.run("navigator.clipboard.writeText = async () => { throw new Error('forbidden'); };")
+    browser.click(".developers details:last-child .code button")
+    browser.wait_text(".developers details:last-child .code button", "Selected")
+    check(browser.run("return String(getSelection());") == command, browser.run("return String(getSelection());"))
+
+
 def test_a_file_that_is_no_photo_is_an_error(web):
     web.add(web.file("notes.jpg", b"just text, no photo at all " * 20))
     browser = web.browser
