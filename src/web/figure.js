@@ -36,8 +36,7 @@ function photoOf(entry) {
 }
 
 function pixelsOf(answer) {
-    const sizes = answer && answer.detail ? answer.detail : answer || {};
-    return sizes.width && sizes.height ? ` · ${sizes.width} × ${sizes.height}` : '';
+    return answer && answer.width ? ` · ${answer.width} × ${answer.height}` : '';
 }
 
 /* A box around one part, over a photo of `width` times `height` pixels. */

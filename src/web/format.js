@@ -41,6 +41,12 @@ export function plural(n, one, many = `${one}s`) {
     return `${count(n)} ${n === 1 ? one : many}`;
 }
 
+/* A name of the API as words: "too_small". */
+export function words(name) {
+    const text = name.replaceAll('_', ' ');
+    return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 export function sentence(text) {
     const end = /[.!?]$/.test(text) ? '' : '.';
     return text.charAt(0).toUpperCase() + text.slice(1) + end;

@@ -1,7 +1,7 @@
 /* The page at /: photos in, verdicts out.  Owns the list of photos and the one queue that sends
  * them; what stands in the way is waited out by patience.js. */
 import { announce, byId, element, replace, show } from './dom.js';
-import { bytes, milliseconds, plural, verdict } from './format.js';
+import { bytes, milliseconds, plural, verdict, words } from './format.js';
 import { buildFrame } from './frame.js';
 import { patiently } from './patience.js';
 import { PHOTOS_MAX, PHOTO_BYTES_MAX, fromDrop, fromInput, fromPaste } from './photos.js';
@@ -11,6 +11,7 @@ import { drawFigure, drawVerdict } from './verdict.js';
 
 const BATCH_PHOTOS_MAX = 10;        /* of one request */
 const BATCH_BYTES_MAX = 24 << 20;   /* a refused one is read to its end: the answer arrives */
+const BUSY_TRIES_MAX = 8;           /* of one photo inside batches */
 const READY_POLL_MS = 3000;
 
 const state = { entries: [], selected: null, controller: null, batches: true, number: 0 };
@@ -21,7 +22,7 @@ let table;
 function entryOf({ file, name }) {
     state.number += 1;
     const entry = { number: state.number, file, name, url: URL.createObjectURL(file),
-        state: 'waiting', answer: null, failure: null, mapUrl: null, mapState: 'none', regions: null };
+        state: 'waiting', answer: null, failure: null, mapUrl: null, mapState: 'none', regions: null, tries: 0 };
     if (file.size > PHOTO_BYTES_MAX)
         fail(entry, new Failure('refused', 'Photo too large',
             `It has ${bytes(file.size)}; the limit is ${bytes(PHOTO_BYTES_MAX)}.`));
@@ -111,7 +112,7 @@ function select(entry, focus) {
     if (focus)
         byId('verdict').focus();
     if (entry.state === 'done')
-        loadRest(entry);
+        loadMap(entry);
 }
 
 function blobOf(base64) {
@@ -147,33 +148,19 @@ function redrawFigure(entry) {
         drawFigure(byId('result'), entry, actionsOf(entry));
 }
 
-/* A batch answers briefly; the rest is asked for when somebody looks. */
-async function loadRest(entry) {
-    if (entry.brief) {
-        entry.brief = false;
-        try {
-            entry.answer = await predict(entry.file);
-            update(entry);
-        } catch {
-            /* the short answer stays */
-        }
-    }
-    await loadMap(entry);
-}
-
 /* ---- the queue ---- */
 
-function settle(entry, answer, brief) {
+function settle(entry, answer) {
     if (answer instanceof Failure)
         fail(entry, answer);
     else
-        Object.assign(entry, { state: 'done', answer, brief });
+        Object.assign(entry, { state: 'done', answer });
     update(entry);
     if (entry !== state.selected)
         return;
     if (entry.state === 'done') {
         announce(`${entry.name}: ${verdict(answer)}, judged in ${milliseconds(answer.inference_time_ms)}`);
-        loadRest(entry);
+        loadMap(entry);
     }
 }
 
@@ -194,9 +181,12 @@ function nextChunk() {
     return chunk;
 }
 
-function resultOf(result) {
-    return result && result.prediction ? result
-        : new Failure('refused', result?.error || 'No verdict', result?.detail || '', { body: result });
+/* One result of a batch as the answer, or the failure, that the photo alone would have got. */
+function resultOf(result, modelVersion) {
+    if (result && result.prediction)
+        return { ...result, model_version: modelVersion };
+    const title = result?.error_class ? words(result.error_class) : 'No verdict';
+    return new Failure('refused', title, result?.error || '', { body: result });
 }
 
 /* Told by patience.js: these wait for something, or go on. */
@@ -207,18 +197,29 @@ const holder = (chunk) => (held) => {
     }
 };
 
+/* The queue had no place for it: it comes with the next request. */
+function sendAgain(entry) {
+    entry.tries += 1;
+    entry.state = 'waiting';
+    update(entry);
+}
+
 async function judgeOne(entry, controller) {
     const request = (signal) => predict(entry.file, signal);
-    settle(entry, await patiently(request, controller, holder([entry])), false);
+    settle(entry, await patiently(request, controller, holder([entry])));
 }
 
 async function judgeChunk(chunk, controller) {
     const files = chunk.map((entry) => entry.file);
     const request = (signal) => predictBatch(files, signal);
     const answer = await patiently(request, controller, holder(chunk));
-    chunk.forEach((entry, i) => settle(entry, resultOf({
-        ...answer.results[i], model_version: answer.results[i]?.model_version || answer.model_version,
-    }), true));
+    chunk.forEach((entry, i) => {
+        const result = answer.results[i];
+        if (result?.error_class === 'busy' && entry.tries < BUSY_TRIES_MAX)
+            sendAgain(entry);
+        else
+            settle(entry, resultOf(result, answer.model_version));
+    });
 }
 
 async function judge(chunk, controller) {
@@ -236,7 +237,7 @@ async function judge(chunk, controller) {
             chunk.forEach((entry) => { entry.state = 'waiting'; });
             return;
         }
-        chunk.forEach((entry) => settle(entry, failure, false));
+        chunk.forEach((entry) => settle(entry, failure));
     }
 }
 

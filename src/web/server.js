@@ -120,7 +120,7 @@ export function explain(file, signal) {
 }
 
 export function predictBatch(files, signal) {
-    return ask('/predict/batch', { method: 'POST', body: formOf('files', files), signal });
+    return ask('/predict/batch?detail=full', { method: 'POST', body: formOf('files', files), signal });
 }
 
 export async function isReady() {

@@ -163,11 +163,6 @@ function numberCard(title, value, write, hint) {
         ? card(title, write(value), element('p', { class: 'hint' }, hint)) : null;
 }
 
-function aiShare(drift) {
-    const share_ = drift.prediction_ratio;
-    return share_ && typeof share_ === 'object' ? share_.ai_generated : share_;
-}
-
 function probabilityCard(metrics) {
     const judged = (prediction) => total(metrics, 'aidetect_predictions_total',
         (labels) => labels.prediction === prediction);
@@ -181,11 +176,12 @@ function drawDrift(drift) {
     byId('drift-note').textContent = driftText(drift);
     const meters = INDICATORS.map((row) => meter(row, drift)).filter(Boolean);
     replace(byId('drift'),
-        numberCard('Photos in the window', drift.window_size, count, 'the latest ones'),
+        numberCard('Photos in the window', drift.window_size, count,
+            drift.window_max ? `of ${count(drift.window_max)}, the latest ones` : 'the latest ones'),
         numberCard('Mean probability', drift.mean_probability, (v) => v.toFixed(3),
             typeof drift.std_probability === 'number' ? `standard deviation ${drift.std_probability.toFixed(3)}` : ''),
         numberCard('Low confidence', drift.low_confidence_ratio, ratio, 'of the window'),
-        numberCard('AI-generated', aiShare(drift), ratio, 'of the window'));
+        numberCard('AI-generated', drift.prediction_ratio?.ai_generated, ratio, 'of the window'));
     replace(byId('indicators'), meters.length ? card('Indicators', null, meters) : null,
         before ? probabilityCard(before.metrics) : null);
 }

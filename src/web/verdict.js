@@ -1,7 +1,7 @@
 /* One photo and everything that is known about it. */
 import { codeBlock, element, replace } from './dom.js';
 import { figureOf } from './figure.js';
-import { milliseconds, probability, sentence, shellWord, verdict } from './format.js';
+import { milliseconds, probability, sentence, shellWord, verdict, words } from './format.js';
 import { apiKey } from './server.js';
 
 const REASONS = {
@@ -13,8 +13,7 @@ const REASONS = {
 /* ---- the numbers ---- */
 
 function thresholdOf(answer) {
-    const value = (answer.detail || answer).threshold;
-    return typeof value === 'number' ? value : null;
+    return typeof answer.threshold === 'number' ? answer.threshold : null;
 }
 
 function scale(answer) {
@@ -53,33 +52,17 @@ function factsOf(answer) {
 
 /* ---- evidence ---- */
 
-function flagsOf(answer) {
-    const from = answer.detail || answer;
-    const list = from.quality_flags || from.quality || from.evidence || from.flags;
-    if (!Array.isArray(list))
-        return null;
-    return list.map((flag) => (typeof flag === 'string' ? { name: flag } : {
-        name: flag.name || flag.flag || flag.id || '',
-        help: flag.help || flag.text || flag.detail || flag.description || '',
-    }));
-}
-
-function words(name) {
-    const text = name.replaceAll('_', ' ');
-    return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
 function evidenceOf(answer) {
-    const flags = flagsOf(answer);
+    const flags = answer.quality;
     if (!flags)
-        return null;
+        return null; /* an answer without detail */
     if (!flags.length)
         return element('p', { class: 'hint evidence' },
             'Size, sharpness and compression are fine: nothing about the file weakens the verdict.');
     return element('div', { class: 'evidence' },
         element('h3', {}, 'What makes it less reliable'),
         element('ul', { class: 'flags' }, flags.map((flag) => element('li', {},
-            element('strong', {}, words(flag.name)), flag.help ? ` ${flag.help}` : ''))));
+            element('strong', {}, words(flag.flag)), ` ${sentence(flag.help)}`))));
 }
 
 /* ---- for developers ---- */

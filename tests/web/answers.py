@@ -37,13 +37,13 @@ def batch(body):
     for name in re.findall(rb'filename="([^"]*)"', body):
         name = name.decode()
         if "bad" in name:
-            results.append({"filename": name, "status": "error", "error": "Invalid image",
-                            "detail": "the JPEG ends too early"})
+            results.append({"filename": name, "prediction": None, "probability": None, "confidence": None,
+                            "error": "the JPEG ends too early", "error_class": "invalid_image"})
             continue
         percent = int(re.search(r"\d+", name).group())
         sure = "low" if 35 < percent < 65 else "high"
-        results.append({"filename": name, "status": "success", **prediction(percent / 100, sure)})
-    failed = sum(result["status"] == "error" for result in results)
+        results.append({"filename": name, **prediction(percent / 100, sure), "error": None})
+    failed = sum(result["error"] is not None for result in results)
     return 200, {"results": results, "total": len(results), "successful": len(results) - failed,
                  "failed": failed, "total_inference_time_ms": 10.0, "model_version": "test-model"}, {}
 

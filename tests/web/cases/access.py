@@ -56,8 +56,8 @@ def empty(web):
 
 
 def single(web):
-    web.edge.answers.update({"/predict/explain": explained(), "/predict": verdict(threshold=0.5, quality_flags=[
-        {"name": "heavy_compression", "help": "Fine traces are gone."}])})
+    web.edge.answers.update({"/predict/explain": explained(), "/predict": verdict(threshold=0.5, quality=[
+        {"flag": "over_compressed", "help": "fine traces are gone"}])})
     web.open("/")
     web.add_one()
     web.browser.wait("document.querySelector('.map')")

@@ -30,7 +30,7 @@ def test_several_photos_make_a_table(web):
     check(browser.texts("td.column-verdict")[3] == "Invalid image", browser.texts("td.column-verdict"))
     check(browser.run("return document.querySelector('progress').value;") == 5, "progress")
     sent = [path for method, path, _ in web.edge.requests if method == "POST"]
-    check(sent == ["/predict/batch"], sent)
+    check(sent == ["/predict/batch?detail=full"], sent)
 
 
 def test_a_real_server_judges_them(web):
@@ -44,7 +44,7 @@ def test_an_older_server_gets_them_one_by_one(web):
     web.add(*[web.photo("texture-jpeg", name) for name in NAMES])
     web.browser.wait_text(".summary", "5 of 5 photos judged · 5 AI-generated")
     sent = [path for method, path, _ in web.edge.requests if method == "POST"]
-    check(sent == ["/predict/batch"] + ["/predict?detail=full"] * 5, sent)
+    check(sent == ["/predict/batch?detail=full"] + ["/predict?detail=full"] * 5, sent)
 
 
 def test_columns_sort_both_ways(web):
@@ -100,6 +100,23 @@ def test_the_csv_has_every_photo(web):
     check([row["prediction"] for row in table] == ["ai_generated", "real", ""], table)
     check([row["probability"] for row in table] == ["0.9", "0.1", ""], table)
     check(table[2]["detail"] == "the JPEG ends too early", table)
+
+
+def test_a_photo_without_a_place_in_the_queue_comes_again(web):
+    seen = []
+
+    def full_at_first(body):
+        status, value, fields = batch(body)
+        if not seen:
+            value["results"][1].update(prediction=None, error="the queue is full", error_class="busy")
+        seen.append(len(value["results"]))
+        return status, value, fields
+
+    web.edge.answers["/predict/batch"] = full_at_first
+    web.edge.answers["/predict"] = lambda _: seen.append("alone")
+    web.add(*[web.photo("texture-jpeg", name) for name in ("a-90.jpg", "b-10.jpg")])
+    web.browser.wait_text(".summary", "2 of 2 photos judged · 2 AI-generated")
+    check(seen == [2, "alone"], seen)
 
 
 def test_a_row_opens_its_photo(web):

@@ -5,7 +5,7 @@ from edge import Edge, error
 from run_server import check
 
 DRIFT = {"window_size": 1000, "mean_probability": 0.41, "std_probability": 0.39, "low_confidence_ratio": 0.2,
-         "prediction_ratio": 0.42, "drift_score": 0.11, "ratio_drift": 0.24, "drift_detected": True}
+         "prediction_ratio": {"real": 0.58, "ai_generated": 0.42}, "drift_score": 0.11, "ratio_drift": 0.24, "drift_detected": True}
 
 API = {
     "openapi": "3.1.0", "info": {"title": "aidetect", "version": "9.8.7", "description": "What it does."},

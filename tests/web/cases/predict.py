@@ -88,10 +88,10 @@ def test_low_confidence_is_said_first(web):
 
 
 def test_evidence_and_threshold_are_shown(web):
-    web.edge.answers["/predict"] = verdict(threshold=0.42, quality_flags=[
-        {"name": "heavy_compression", "help": "Fine traces are gone."}])
+    web.edge.answers["/predict"] = verdict(threshold=0.42, quality=[
+        {"flag": "over_compressed", "help": "fine traces are gone"}])
     web.add_one()
-    check(web.browser.text(".flags li") == "Heavy compression Fine traces are gone.", web.browser.text(".flags"))
+    check(web.browser.text(".flags li") == "Over compressed Fine traces are gone.", web.browser.text(".flags"))
     check("0.42" in web.browser.texts(".facts dd"), web.browser.texts(".facts dd"))
     check(web.browser.run("return document.querySelector('.tick').style.left;") == "42%", "the tick")
 
