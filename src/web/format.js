@@ -1,11 +1,13 @@
 /* Numbers and answers as people read them. */
 
+const SIZES = ['B', 'KB', 'MB', 'GB']; /* of 1,024 each, as file managers count */
+
 export function bytes(count) {
-    if (count < 1000)
-        return `${count} B`;
-    if (count < 1e6)
-        return `${(count / 1e3).toFixed(0)} KB`;
-    return count < 1e9 ? `${(count / 1e6).toFixed(1)} MB` : `${(count / 1e9).toFixed(2)} GB`;
+    let value = count;
+    let step = 0;
+    for (; value >= 1000 && step < SIZES.length - 1; step += 1)
+        value /= 1024;
+    return `${value < 10 && step > 1 ? value.toFixed(1) : value.toFixed(0)} ${SIZES[step]}`;
 }
 
 export function milliseconds(value) {
@@ -43,7 +45,7 @@ export function plural(n, one, many = `${one}s`) {
 
 /* A name of the API as words: "too_small". */
 export function words(name) {
-    const text = name.replaceAll('_', ' ');
+    const text = name.replace(/_/g, ' ');
     return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
@@ -68,7 +70,7 @@ export function label(answer) {
 
 /* A word that a POSIX shell reads as itself. */
 export function shellWord(text) {
-    return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+    return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`;
 }
 
 /* One row of RFC 4180.  A cell that a spreadsheet would run as a formula is made text. */
@@ -77,6 +79,6 @@ export function csvRow(cells) {
         let text = String(cell ?? '');
         if (typeof cell === 'string' && /^[=+\-@\t\r]/.test(text))
             text = `'${text}`;
-        return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+        return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
     }).join(',') + '\r\n';
 }

@@ -277,6 +277,7 @@ function stop() {
 /* ---- ways in ---- */
 
 function listenToInputs() {
+    show(byId('choose-folder'), 'webkitdirectory' in byId('folder'));
     for (const [button, input] of [['choose', 'files'], ['choose-folder', 'folder']]) {
         byId(button).addEventListener('click', () => byId(input).click());
         byId(input).addEventListener('change', () => add(fromInput(byId(input))));

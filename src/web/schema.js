@@ -8,7 +8,7 @@ export function resolve(document, node) {
     let at = node;
     for (let hops = 0; at && at.$ref && hops < 10; hops += 1)
         at = at.$ref.slice(2).split('/').reduce(
-            (inside, key) => inside?.[key.replaceAll('~1', '/').replaceAll('~0', '~')], document);
+            (inside, key) => inside?.[key.replace(/~1/g, '/').replace(/~0/g, '~')], document);
     return at || {};
 }
 

@@ -100,7 +100,8 @@ function urlOf(path, parameters) {
         else if (parameter.in === 'query' && parameter.value() !== '')
             query.set(parameter.name, parameter.value());
     }
-    return filled + (query.size ? `?${query}` : '');
+    const text = query.toString();
+    return text ? `${filled}?${text}` : filled;
 }
 
 function headersOf(parameters) {

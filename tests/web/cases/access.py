@@ -160,6 +160,21 @@ def test_headings_leave_no_level_out(web):
             check(after <= before + 1, f"{view}: {levels}")
 
 
+def test_pages_are_well_formed(web):
+    for view in each_view(web):
+        twice = web.browser.run("""const ids = [...document.querySelectorAll('[id]')].map((n) => n.id);
+            return ids.filter((id, i) => ids.indexOf(id) !== i);""")
+        check(not twice, f"{view}: used twice: {twice}")
+        marks = web.browser.run("""return ['main', 'header', 'footer', 'nav', 'h1', 'html[lang=en]']
+            .filter((selector) => !document.querySelector(selector));""")
+        check(not marks, f"{view}: no {marks}")
+        lost = web.browser.run("""return [...document.querySelectorAll('[aria-labelledby], [aria-describedby], label[for]')]
+            .flatMap((n) => [n.getAttribute('aria-labelledby'), n.getAttribute('aria-describedby'), n.htmlFor])
+            .filter((id) => id && !document.getElementById(id));""")
+        check(not lost, f"{view}: nothing is called {lost}")
+        check(web.browser.run("return document.title;").startswith("aidetect: "), view)
+
+
 def test_the_system_decides_between_light_and_dark(web):
     paper = "return getComputedStyle(document.body).backgroundColor;"
     light = web.browser.run(paper)

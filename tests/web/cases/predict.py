@@ -65,9 +65,9 @@ def test_a_file_that_is_no_photo_is_an_error(web):
 
 
 def test_a_photo_over_the_limit_is_not_sent(web):
-    web.add(web.file("huge.jpg", bytes((10 << 20) + 1)))
+    web.add(web.file("huge.jpg", bytes(12 << 20)))
     web.browser.wait_text("#verdict", "Photo too large")
-    web.browser.wait_text(".verdict [role=alert]", "10.5 MB")
+    web.browser.wait_text(".verdict [role=alert]", "It has 12 MB; the limit is 10 MB.")
     check(not any(method == "POST" for method, _, _ in web.edge.requests), "it was sent")
 
 
