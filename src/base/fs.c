@@ -123,14 +123,14 @@ static enum status write_all(int fd, struct bytes data, const char *path, struct
     return fsync(fd) == 0 ? ST_OK : fail_errno(err, "sync", path);
 }
 
-enum status fs_write(const char *path, struct bytes data, struct err *err)
+static enum status replace_file(const char *path, struct bytes data, mode_t mode, struct err *err)
 {
     char temporary[FS_PATH_MAX];
 
     int len = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
     if (len < 0 || (size_t)len >= sizeof temporary)
         return err_set(err, ST_LIMIT, "path is over %u bytes", FS_PATH_MAX);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     if (fd < 0)
         return fail_errno(err, "create", temporary);
     enum status st = write_all(fd, data, temporary, err);
@@ -140,6 +140,16 @@ enum status fs_write(const char *path, struct bytes data, struct err *err)
     if (st != ST_OK)
         (void)unlink(temporary);
     return st;
+}
+
+enum status fs_write(const char *path, struct bytes data, struct err *err)
+{
+    return replace_file(path, data, 0644, err);
+}
+
+enum status fs_write_private(const char *path, struct bytes data, struct err *err)
+{
+    return replace_file(path, data, 0600, err);
 }
 
 enum status fs_map(struct bytes *out, const char *path, size_t max, struct err *err)

@@ -12,6 +12,8 @@ enum status fs_read_into(uint8_t *at, size_t capacity, size_t *len, const char *
                          struct err *err) MUST_USE;
 /* Writes beside `path`, syncs, renames: a reader sees the old file or the new one, whole. */
 enum status fs_write(const char *path, struct bytes data, struct err *err) MUST_USE;
+/* The same for the owner's eyes only (0600). */
+enum status fs_write_private(const char *path, struct bytes data, struct err *err) MUST_USE;
 
 /* A file mapped read-only; its bytes live until fs_unmap. */
 enum status fs_map(struct bytes *out, const char *path, size_t max, struct err *err) MUST_USE;

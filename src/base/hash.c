@@ -1,5 +1,6 @@
 #include "base/hash.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 const char *hash_sha256_hex(char out[HASH_HEX_SIZE], struct bytes data)
@@ -16,4 +17,9 @@ const char *hash_sha256_hex(char out[HASH_HEX_SIZE], struct bytes data)
     }
     out[64] = '\0';
     return out;
+}
+
+bool hash_equal(const char *a, const char *b, size_t len)
+{
+    return CRYPTO_memcmp(a, b, len) == 0;
 }
