@@ -1,5 +1,6 @@
 /* api/answer.c - how answers look: JSON bodies, and the one table of errors.
  * Owns nothing.  Thread-safe. */
+#include "api/access.h"
 #include "api/routes.h"
 
 #include <stdio.h>
@@ -14,6 +15,9 @@ static const struct {
 } errors[] = {
     [SERVICE_ERROR_NONE] = {200, ""},
     [SERVICE_ERROR_BAD_REQUEST] = {400, "Bad request"},
+    [SERVICE_ERROR_UNAUTHORIZED] = {401, "Unauthorized"},
+    [SERVICE_ERROR_FORBIDDEN] = {403, "Forbidden"},
+    [SERVICE_ERROR_RATE_LIMITED] = {429, "Rate limit exceeded"},
     [SERVICE_ERROR_NOT_FOUND] = {404, "Not found"},
     [SERVICE_ERROR_METHOD] = {405, "Method not allowed"},
     [SERVICE_ERROR_LENGTH_REQUIRED] = {411, "Length required"},
@@ -95,7 +99,8 @@ void api_answer_refusal(void *payload, struct http_request *request, unsigned ht
 {
     enum service_error error = SERVICE_ERROR_BAD_REQUEST;
 
-    (void)payload;
+    if (http_status == 405 && api_access_answer_preflight(payload, request))
+        return;
     for (size_t i = 1; i < SERVICE_ERROR_COUNT; i++) {
         if (errors[i].http_status == http_status) {
             error = (enum service_error)i;

@@ -1,10 +1,10 @@
 #include "api/api.h"
 
-#include <inttypes.h>
-
+#include "api/access.h"
+#include "api/log.h"
 #include "api/routes.h"
-#include "base/log.h"
 #include "base/mem.h"
+#include "http/listen.h"
 
 /* clang-format off */
 const struct api_route api_routes[] = {
@@ -49,19 +49,6 @@ static void fill_http_routes(struct http_route *out)
         };
 }
 
-/* One line a request; the quiet ones are those that machines ask all day. */
-static void log_request(const struct http_done *done)
-{
-    const struct api_route *route =
-        done->route < ARRAY_LEN(api_routes) ? &api_routes[done->route] : NULL;
-    bool quiet = done->status == 200 && route && route->body_max == 0;
-
-    log_write(quiet ? LOG_DEBUG : LOG_INFO, "http.request",
-              "request=%s method=%.*s endpoint=%s status=%u us=%" PRId64 " bytes=%" PRIu64,
-              done->request_id, (int)done->method.len, done->method.at,
-              route ? route->path : "other", done->status, done->duration_us, done->body_len);
-}
-
 static enum service_error error_of(const struct http_done *done)
 {
     if (done->tag != SERVICE_ERROR_NONE)
@@ -84,7 +71,27 @@ static void on_done(void *payload, const struct http_done *done)
     };
 
     service_count_request(api->options.service, &request);
-    log_request(done);
+    api_log_request(done);
+    api_access_audit(api, done);
+}
+
+static void on_admit(void *payload, struct http_request *request)
+{
+    api_access_admit(payload, request);
+}
+
+/* "127.0.0.1:8080", "[::1]:0", "localhost:80": nobody but this machine can come. */
+static bool is_loopback(const char *listen)
+{
+    struct access_address address;
+    struct str host = str_of(listen);
+    struct err ignored;
+    struct str port;
+
+    if (http_listen_split(&host, &port, listen, &ignored) != ST_OK)
+        return false;
+    return str_equal(host, "localhost") ||
+           (access_address_parse(&address, host) && access_address_is_loopback(&address));
 }
 
 enum status api_open(struct api **out, const struct api_options *options, struct err *err)
@@ -92,26 +99,40 @@ enum status api_open(struct api **out, const struct api_options *options, struct
     struct api *api = mem_alloc(1, sizeof *api);
 
     api->options = *options;
+    api->options.access.settings.loopback_only = is_loopback(options->listen);
     fill_http_routes(api->routes);
     const struct http_options http = {
         .listen = options->listen,
         .routes = api->routes,
         .route_count = ARRAY_LEN(api->routes),
         .limits = options->limits,
+        .tls = options->tls,
         .thread_count = options->thread_count,
         .request_id_seed = options->request_id_seed,
         .clock = options->clock,
         .payload = api,
+        .admit = on_admit,
         .refuse = api_answer_refusal,
         .done = on_done,
     };
-    enum status st = http_server_open(&api->server, &http, err);
+    enum status st = api_access_open(&api->access, &api->options, err);
+    if (st == ST_OK)
+        st = http_server_open(&api->server, &http, err);
     if (st != ST_OK) {
-        mem_free(api);
+        api_close(api);
         return st;
     }
     *out = api;
     return ST_OK;
+}
+
+enum status api_reload(struct api *api, const struct api_access_options *options, struct err *err)
+{
+    struct api_access_options fresh = *options;
+
+    fresh.settings.loopback_only = api->options.access.settings.loopback_only;
+    enum status st = api_access_reload(api->access, &fresh, err);
+    return st == ST_OK ? http_server_reload_tls(api->server, err) : st;
 }
 
 unsigned api_port(const struct api *api)
@@ -130,5 +151,6 @@ void api_close(struct api *api)
     if (!api)
         return;
     http_server_close(api->server);
+    api_access_close(api->access);
     mem_free(api);
 }

@@ -2,16 +2,27 @@
  * Must not know pixels, tensors or how a photo is judged.  Thread-safe. */
 #pragma once
 
+#include "access/policy.h"
 #include "http/http.h"
 #include "service/service.h"
 
 struct api;
 
+struct api_access_options {
+    struct access_settings settings;
+    const char *keys_path;   /* file of API keys; NULL: there are none */
+    const char *audit_path;  /* file of administrative acts; NULL: they are not recorded */
+    size_t bucket_count;     /* subjects of rate limits that are remembered; 0: 8192 */
+    bool log_low_confidence; /* a line for each prediction of low confidence */
+};
+
 struct api_options {
     const char *listen;        /* "ADDR:PORT"; port 0: a free one */
     struct service *service;   /* borrowed; outlives the API, stopped before api_close */
     struct http_limits limits; /* zeros: the defaults */
-    unsigned thread_count;     /* of HTTP; 0: 1 */
+    struct http_tls_options tls;
+    struct api_access_options access; /* loopback_only is found out from `listen` */
+    unsigned thread_count;            /* of HTTP; 0: 1 */
     uint64_t request_id_seed;
     const struct clock *clock; /* borrowed */
 };
@@ -22,6 +33,10 @@ extern const size_t api_endpoint_count;
 
 enum status api_open(struct api **out, const struct api_options *options, struct err *err) MUST_USE;
 unsigned api_port(const struct api *api);
+/* Applies settings, keys and certificate that changed; what cannot be read stays as it was.  Not
+ * the paths and not bucket_count.  Any thread. */
+enum status api_reload(struct api *api, const struct api_access_options *options,
+                       struct err *err) MUST_USE;
 /* No new connections, then waits until every request is answered; false after timeout_ms. */
 bool api_drain(struct api *api, unsigned timeout_ms) MUST_USE;
 void api_close(struct api *api); /* NULL is fine */

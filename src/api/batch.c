@@ -1,6 +1,7 @@
 /* api/batch.c - POST /predict/batch: several photos in one form, judged in parallel, answered in
  * the order of the form; what is wrong with one does not touch the others.
  * Threads: the handler runs on an HTTP thread, on_done on workers', the last of them answers. */
+#include "api/log.h"
 #include "api/routes.h"
 
 #include <math.h>
@@ -52,6 +53,7 @@ static enum service_error error_of(const struct item *item)
 
 static void set_success(struct json *value, const struct service_job *job, bool full)
 {
+    api_log_prediction(((struct batch *)job->payload)->request, job);
     json_set_str(value, "prediction", job->prediction.prediction);
     json_set_number(value, "probability", round(job->prediction.probability * 1e6) / 1e6);
     json_set_str(value, "confidence", job->prediction.confidence);

@@ -1,5 +1,6 @@
 /* api/predict.c - one photo in: its verdict, an explanation of it, or two models' verdicts.
  * Threads: handlers run on an HTTP thread, what is called when a photo is judged on a worker's. */
+#include "api/log.h"
 #include "api/routes.h"
 
 #include <math.h>
@@ -143,6 +144,7 @@ void api_set_detail(struct json *value, const struct service_job *job)
 /* True when the photo was judged; otherwise the request is answered. */
 static bool is_judged(const struct service_job *job)
 {
+    api_log_prediction(job->payload, job);
     if (job->status == ST_OK)
         return true;
     api_answer_error(job->payload,

@@ -57,6 +57,7 @@ struct api {
     struct api_options options;
     struct http_route routes[API_ROUTE_COUNT];
     struct http_server *server;
+    struct api_access *access;
 };
 
 /* Handlers; `payload` is the struct api. */

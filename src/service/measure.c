@@ -28,6 +28,7 @@ enum label {
     LABEL_PREDICTION,
     LABEL_CONFIDENCE,
     LABEL_REASON,
+    LABEL_DENIAL,
     LABEL_AGREEMENT,
     LABEL_MODEL_VERSION,
     LABEL_MODEL_HASH,
@@ -55,9 +56,20 @@ static const char *const reasons[] = {
 static const char *const agreements[] = {"false", "true"};
 _Static_assert(ARRAY_LEN(reasons) == MEASURE_REASON_COUNT, "one name for each reason");
 
+static const char *const denials[] = {
+    [SERVICE_DENIAL_MISSING] = "missing_key", [SERVICE_DENIAL_INVALID] = "invalid_key",
+    [SERVICE_DENIAL_EXPIRED] = "expired_key", [SERVICE_DENIAL_GUESSING] = "guessing",
+    [SERVICE_DENIAL_ROLE] = "role",           [SERVICE_DENIAL_ORIGIN] = "origin",
+    [SERVICE_DENIAL_HOST] = "host",
+};
+_Static_assert(ARRAY_LEN(denials) == SERVICE_DENIAL_COUNT, "one name for each denial");
+
 static const char *const errors[] = {
     [SERVICE_ERROR_NONE] = "none",
     [SERVICE_ERROR_BAD_REQUEST] = "bad_request",
+    [SERVICE_ERROR_UNAUTHORIZED] = "unauthorized",
+    [SERVICE_ERROR_FORBIDDEN] = "forbidden",
+    [SERVICE_ERROR_RATE_LIMITED] = "rate_limited",
     [SERVICE_ERROR_NOT_FOUND] = "not_found",
     [SERVICE_ERROR_METHOD] = "method_not_allowed",
     [SERVICE_ERROR_LENGTH_REQUIRED] = "length_required",
@@ -126,6 +138,7 @@ static const struct metrics_label fixed_labels[] = {
     [LABEL_PREDICTION] = {"prediction", predictions, ARRAY_LEN(predictions)},
     [LABEL_CONFIDENCE] = {"confidence", confidences, ARRAY_LEN(confidences)},
     [LABEL_REASON] = {"reason", reasons, ARRAY_LEN(reasons)},
+    [LABEL_DENIAL] = {"reason", denials, ARRAY_LEN(denials)},
     [LABEL_AGREEMENT] = {"agreement", agreements, ARRAY_LEN(agreements)},
 };
 
@@ -270,6 +283,21 @@ void measure_request(struct measure *measure, const struct service_request *requ
                     (double)request->duration_us / 1e6);
     if (request->error != SERVICE_ERROR_NONE)
         metrics_add(measure->metrics, METRIC_ERRORS, error, 1);
+}
+
+void measure_limited(struct measure *measure, size_t endpoint)
+{
+    size_t other = measure->labels[LABEL_ENDPOINT].value_count - 1;
+    const unsigned labels[] = {(unsigned)MIN_OF(endpoint, other)};
+
+    metrics_add(measure->metrics, METRIC_RATE_LIMITED, labels, 1);
+}
+
+void measure_denied(struct measure *measure, enum service_denial why)
+{
+    const unsigned labels[] = {why};
+
+    metrics_add(measure->metrics, METRIC_ACCESS_DENIED, labels, 1);
 }
 
 uint64_t measure_predictions_total(const struct measure *measure)

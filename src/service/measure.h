@@ -28,6 +28,8 @@ void measure_failure(struct measure *measure);
 void measure_waited(struct measure *measure, double seconds);
 void measure_rejection(struct measure *measure, enum measure_reason reason);
 void measure_request(struct measure *measure, const struct service_request *request);
+void measure_limited(struct measure *measure, size_t endpoint);
+void measure_denied(struct measure *measure, enum service_denial why);
 uint64_t measure_predictions_total(const struct measure *measure);
 /* Reads the gauges from `health` and the process, then writes everything. */
 void measure_write(struct buf *out, struct measure *measure, const struct service_health *health);

@@ -406,6 +406,16 @@ void service_count_refused(struct service *service)
     measure_failure(service->measure);
 }
 
+void service_count_limited(struct service *service, size_t endpoint)
+{
+    measure_limited(service->measure, endpoint);
+}
+
+void service_count_denied(struct service *service, enum service_denial why)
+{
+    measure_denied(service->measure, why);
+}
+
 void service_count_request(struct service *service, const struct service_request *request)
 {
     measure_request(service->measure, request);

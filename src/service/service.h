@@ -145,6 +145,9 @@ void service_count_refused(struct service *service);
 enum service_error {
     SERVICE_ERROR_NONE,
     SERVICE_ERROR_BAD_REQUEST,
+    SERVICE_ERROR_UNAUTHORIZED,
+    SERVICE_ERROR_FORBIDDEN,
+    SERVICE_ERROR_RATE_LIMITED,
     SERVICE_ERROR_NOT_FOUND,
     SERVICE_ERROR_METHOD,
     SERVICE_ERROR_LENGTH_REQUIRED,
@@ -171,6 +174,21 @@ struct service_request {
     int64_t duration_us;
 };
 void service_count_request(struct service *service, const struct service_request *request);
+/* A request over its rate limit; `endpoint` as above. */
+void service_count_limited(struct service *service, size_t endpoint);
+
+/* Why a request was not let in. */
+enum service_denial {
+    SERVICE_DENIAL_MISSING, /* no key where one is needed */
+    SERVICE_DENIAL_INVALID, /* unknown or revoked */
+    SERVICE_DENIAL_EXPIRED,
+    SERVICE_DENIAL_GUESSING, /* too many wrong keys from one address */
+    SERVICE_DENIAL_ROLE,     /* a key of a lesser role */
+    SERVICE_DENIAL_ORIGIN,   /* a page of another origin */
+    SERVICE_DENIAL_HOST,     /* administration under a foreign name */
+    SERVICE_DENIAL_COUNT
+};
+void service_count_denied(struct service *service, enum service_denial why);
 /* The metrics as Prometheus text. */
 void service_write_metrics(struct buf *out, struct service *service);
 
