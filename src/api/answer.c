@@ -79,9 +79,11 @@ void api_answer_json(struct http_request *request, unsigned http_status, struct 
 static void answer_error(struct http_request *request, unsigned http_status,
                          enum service_error error, const char *detail)
 {
+    struct str path = http_request_path(request);
+    bool v2 = str_equal(path, "/v2") || str_starts(path, "/v2/");
     struct json *value = json_new_object();
 
-    json_set_str(value, "error", errors[error].title);
+    json_set_str(value, "error", v2 ? detail : errors[error].title);
     json_set_str(value, "detail", detail);
     json_set_str(value, "request_id", http_request_id(request));
     json_set_int(value, "status_code", http_status);

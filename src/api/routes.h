@@ -9,6 +9,7 @@
 #define API_BATCH_FILES_MAX 10
 #define API_BATCH_BYTES_MAX (50u << 20)
 #define API_BATCH_BODY_MAX  (API_BATCH_BYTES_MAX + (64u << 10))
+#define API_INFER_BODY_MAX  (API_BATCH_BYTES_MAX / 3 * 4 + (128u << 10)) /* base64 and JSON */
 #define API_BODY_BYTES_MAX  (API_PHOTO_BYTES_MAX + (64u << 10)) /* a form around the photo */
 
 /* Who may ask; each role may do what those before it may. */
@@ -67,6 +68,13 @@ void api_handle_compare(void *payload, struct http_request *request);
 void api_handle_batch(void *payload, struct http_request *request);
 void api_handle_drift(void *payload, struct http_request *request);
 void api_handle_startup(void *payload, struct http_request *request);
+void api_handle_v2_server(void *payload, struct http_request *request);
+void api_handle_v2_live(void *payload, struct http_request *request);
+void api_handle_v2_ready(void *payload, struct http_request *request);
+void api_handle_v2_model(void *payload, struct http_request *request);
+void api_handle_v2_model_ready(void *payload, struct http_request *request);
+void api_handle_v2_infer(void *payload, struct http_request *request);
+void api_handle_openapi(void *payload, struct http_request *request);
 void api_handle_health(void *payload, struct http_request *request);
 void api_handle_alive(void *payload, struct http_request *request);
 void api_handle_ready(void *payload, struct http_request *request);
@@ -84,7 +92,8 @@ bool api_read_detail(bool *full, struct http_request *request);
 void api_set_detail(struct json *value, const struct service_job *job);
 /* Takes `value`. */
 void api_answer_json(struct http_request *request, unsigned http_status, struct json *value);
-/* The one shape of an error: error, detail, request_id, status_code, error_class. */
+/* The one shape of an error: error, detail, request_id, status_code, error_class.  Below /v2
+ * "error" is the whole message, which is all that clients of that protocol show. */
 void api_answer_error(struct http_request *request, enum service_error error, const char *detail);
 /* The same for what the HTTP layer refuses with a status of its own. */
 void api_answer_refusal(void *payload, struct http_request *request, unsigned http_status,
