@@ -41,7 +41,13 @@ struct cli_option {
     double low, top;        /* numbers only */
     const char *initial;    /* default, as it would be typed; NULL: none */
     const char *help;       /* one sentence, lower case, no full stop */
+    const char *setting;    /* sets this row of service/config.def, which says type, default and
+                               help; then type is CLI_TEXT, initial and help are NULL */
 };
+
+/* Help and default of an option, wherever they are declared; NULL: no default. */
+const char *cli_option_help(const struct cli_option *option);
+const char *cli_option_initial(const struct cli_option *option);
 
 struct cli_arguments;
 
@@ -108,10 +114,20 @@ void cli_print_completion(FILE *out); /* bash */
  * ST_NOT_FOUND names the places. */
 enum status cli_find_model(char *out, size_t size, const char *given, struct err *err) MUST_USE;
 
+struct service_loaded_config;
+/* The service's settings: defaults, the file (`file`, $AIDETECT_CONFIG, configs/aidetect.yaml,
+ * /etc/aidetect/aidetect.yaml), the environment, then the options of the command that are for a
+ * setting, and --set.  The texts of `arguments` must outlive *out.  *code is the exit status of a
+ * failure: CLI_USAGE for a flag, CLI_CONFIG for anything else. */
+enum status cli_load_settings(struct service_loaded_config *out,
+                              const struct cli_arguments *arguments, const char *file, int *code,
+                              struct err *err) MUST_USE;
+
 /* Commands, one file each. */
 int cmd_scan(const struct cli_arguments *arguments, struct err *err);
 int cmd_explain(const struct cli_arguments *arguments, struct err *err);
 int cmd_serve(const struct cli_arguments *arguments, struct err *err);
+int cmd_config(const struct cli_arguments *arguments, struct err *err);
 int cmd_train(const struct cli_arguments *arguments, struct err *err);
 int cmd_evaluate(const struct cli_arguments *arguments, struct err *err);
 int cmd_version(const struct cli_arguments *arguments, struct err *err);

@@ -10,35 +10,36 @@
 
 #include "api/api.h"
 #include "base/log.h"
+#include "base/mem.h"
+#include "service/config.h"
 #include "service/service.h"
 
 #include "revision.h"
 
-#define PATH_SIZE        4096
-#define DRAIN_TIMEOUT_MS 20000 /* for requests under way when a stop is asked for */
-#define ANSWER_WAIT_MS   2000  /* for their answers to leave, once nothing is computed any more */
+#define PATH_SIZE      4096
+#define TEXT_BYTES_MAX (1u << 20)
+#define ANSWER_WAIT_MS 2000 /* for answers to leave, once nothing is computed any more */
 
-static enum status open_service(struct service **out, const struct cli_arguments *arguments,
+static enum status open_service(struct service **out, const struct service_config *config,
                                 struct err *err)
 {
     char model[PATH_SIZE];
     struct service_options options = {
-        .worker_count = (unsigned)cli_int(arguments, "workers"),
-        .queue_max = (size_t)cli_int(arguments, "queue"),
+        .worker_count = (unsigned)config->workers,
+        .queue_max = (size_t)config->queue_max,
+        .deadline_ms = (unsigned)config->queue_deadline_ms,
         .clock = &clock_system,
         .endpoints = api_endpoints,
         .endpoint_count = api_endpoint_count,
         .version = AIDETECT_VERSION,
         .revision = AIDETECT_REVISION,
     };
-    enum status st = cli_find_model(model, sizeof model, cli_text(arguments, "model"), err);
+    enum status st = cli_find_model(model, sizeof model, config->model, err);
 
     if (st == ST_OK)
-        st = service_detect_open(&options.classifier, model, cli_double(arguments, "threshold"),
-                                 err);
-    if (st == ST_OK && cli_text(arguments, "shadow")) {
-        st = service_detect_open(&options.shadow, cli_text(arguments, "shadow"),
-                                 cli_double(arguments, "threshold"), err);
+        st = service_detect_open(&options.classifier, model, config->threshold, err);
+    if (st == ST_OK && config->shadow[0]) {
+        st = service_detect_open(&options.shadow, config->shadow, config->threshold, err);
         if (st != ST_OK)
             options.classifier.close(options.classifier.payload);
     }
@@ -46,12 +47,23 @@ static enum status open_service(struct service **out, const struct cli_arguments
 }
 
 static enum status open_api(struct api **out, struct service *service,
-                            const struct cli_arguments *arguments, struct err *err)
+                            const struct service_config *config, struct err *err)
 {
     struct api_options options = {
-        .listen = cli_text(arguments, "listen"),
+        .listen = config->listen,
         .service = service,
         .clock = &clock_system,
+        .thread_count = (unsigned)config->http_threads,
+        .limits =
+            {
+                .connections_max = (unsigned)config->http_connections_max,
+                .address_max = (unsigned)config->http_address_max,
+                .bodies_bytes_max = (size_t)config->http_bodies_bytes_max,
+                .discard_bytes_max = (size_t)config->http_discard_bytes_max,
+                .head_timeout_ms = (unsigned)config->http_head_timeout_ms,
+                .body_timeout_ms = (unsigned)config->http_body_timeout_ms,
+                .idle_timeout_ms = (unsigned)config->http_idle_timeout_ms,
+            },
     };
 
     if (getentropy(&options.request_id_seed, sizeof options.request_id_seed) != 0)
@@ -71,56 +83,86 @@ static void print_url(const char *listen, unsigned port)
 }
 
 /* Readiness goes first, then no new connections, then what was accepted is answered. */
-static void drain(struct service *service, struct api *api)
+static void drain(struct service *service, struct api *api, const struct service_config *config)
 {
-    log_info("serve.drain", "timeout_ms=%d", DRAIN_TIMEOUT_MS);
+    unsigned timeout_ms = (unsigned)config->drain_timeout_ms;
+
+    log_info("serve.drain", "timeout_ms=%u", timeout_ms);
     service_start_draining(service);
-    bool idle = api_drain(api, DRAIN_TIMEOUT_MS);
+    bool idle = api_drain(api, timeout_ms);
     service_stop(service);
     if (!idle && !api_drain(api, ANSWER_WAIT_MS))
         log_warn("serve.drain_incomplete", "some clients did not take their answers, closing");
     log_info("serve.stopped", "clean=%s", idle ? "true" : "false");
 }
 
-static int run_until_signal(struct service *service, struct api *api, const char *listen,
-                            const sigset_t *signals, struct err *err)
+static int run_until_signal(struct service *service, struct api *api,
+                            const struct service_config *config, const sigset_t *signals,
+                            struct err *err)
 {
     int signal_number = 0;
 
-    print_url(listen, api_port(api));
+    print_url(config->listen, api_port(api));
     if (service_wait_ready(service, err) != ST_OK)
         return cli_exit_of(err->code);
     log_info("serve.ready", "port=%u", api_port(api));
     while (sigwait(signals, &signal_number) != 0)
         ; /* interrupted: wait again */
-    drain(service, api);
+    drain(service, api, config);
     return CLI_FINE;
 }
 
-int cmd_serve(const struct cli_arguments *arguments, struct err *err)
+static int serve(const struct service_config *config, struct err *err)
 {
     struct service *service = NULL;
     struct api *api = NULL;
     sigset_t signals;
     int code;
 
-    /* Blocked before any thread starts, so that only sigwait below ever sees them. */
+    /* Blocked before any thread starts, so that only sigwait above ever sees them. */
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
 
-    enum status st = open_service(&service, arguments, err);
+    enum status st = open_service(&service, config, err);
     if (st == ST_OK)
-        st = open_api(&api, service, arguments, err);
+        st = open_api(&api, service, config, err);
     if (st != ST_OK)
         code = cli_exit_of(st);
     else
-        code = run_until_signal(service, api, cli_text(arguments, "listen"), &signals, err);
+        code = run_until_signal(service, api, config, &signals, err);
     if (service)
         service_stop(service); /* answers whatever is left: the API may close then */
     api_close(api);
     service_close(service);
+    return code;
+}
+
+static int print_config(const struct service_loaded_config *loaded)
+{
+    struct buf text;
+
+    buf_init(&text, TEXT_BYTES_MAX);
+    service_config_print(&text, loaded);
+    (void)fwrite(text.at, 1, text.len, stdout);
+    buf_fini(&text);
+    return CLI_FINE;
+}
+
+int cmd_serve(const struct cli_arguments *arguments, struct err *err)
+{
+    struct service_loaded_config *loaded = mem_alloc(1, sizeof *loaded);
+    enum log_level level = LOG_INFO;
+    int code = CLI_FINE;
+
+    if (cli_load_settings(loaded, arguments, cli_text(arguments, "config"), &code, err) == ST_OK) {
+        if (log_level_parse(&level, str_of(loaded->values.log_level)))
+            log_set_level(level);
+        code = cli_flag(arguments, "print-config") ? print_config(loaded)
+                                                   : serve(&loaded->values, err);
+    }
+    mem_free(loaded);
     return code;
 }

@@ -59,27 +59,56 @@ static const struct cli_option explain_options[] = {
     THRESHOLD_OPTION,
 };
 
+#define SET_OPTION                                                                                 \
+    {                                                                                              \
+        .name = "set", .short_name = 's', .type = CLI_TEXT, .repeatable = true,                    \
+        .value_name = "NAME=VALUE",                                                                \
+        .help = "one setting over those of file and environment; may be repeated"                  \
+    }
+
 static const struct cli_option serve_options[] = {
+    {.name = "config",
+     .short_name = 'c',
+     .type = CLI_TEXT,
+     .value_name = "FILE",
+     .help = "settings; without it $AIDETECT_CONFIG, configs/aidetect.yaml, "
+             "/etc/aidetect/aidetect.yaml, whichever exists"},
+    SET_OPTION,
+    {.name = "print-config",
+     .type = CLI_FLAG,
+     .help = "print every setting and where it came from, then exit"},
     {.name = "listen",
      .short_name = 'l',
      .type = CLI_TEXT,
      .value_name = "ADDR:PORT",
-     .initial = "127.0.0.1:8080",
-     .help = "address to answer on; port 0 picks a free one and prints it"},
-    MODEL_OPTION,
-    WORKERS_OPTION,
-    THRESHOLD_OPTION,
-    {.name = "shadow",
+     .setting = "listen"},
+    {.name = "model",
+     .short_name = 'm',
      .type = CLI_TEXT,
      .value_name = "FILE",
-     .help = "a second weights file, asked by POST /predict/compare only"},
-    {.name = "queue",
-     .type = CLI_INT,
+     .setting = "model"},
+    {.name = "workers",
+     .short_name = 'w',
+     .type = CLI_TEXT,
      .value_name = "N",
-     .low = 1,
-     .top = 4096,
-     .initial = "64",
-     .help = "photos that may wait for a worker; beyond it the answer is 503"},
+     .setting = "workers"},
+    {.name = "threshold",
+     .short_name = 't',
+     .type = CLI_TEXT,
+     .value_name = "P",
+     .setting = "threshold"},
+    {.name = "shadow", .type = CLI_TEXT, .value_name = "FILE", .setting = "shadow"},
+    {.name = "queue", .type = CLI_TEXT, .value_name = "N", .setting = "queue.max"},
+};
+
+static const struct cli_option config_options[] = {
+    {.name = "format",
+     .short_name = 'f',
+     .type = CLI_CHOICE,
+     .value_name = "yaml|example|markdown",
+     .initial = "yaml",
+     .help = "of print: the values in use, the example file, the reference"},
+    SET_OPTION,
 };
 
 static const struct cli_option train_options[] = {
@@ -214,11 +243,26 @@ const struct cli_command cli_commands[] = {
      OPTIONS(serve_options),
      .description =
          "Answers POST /predict (multipart field \"file\"), GET /health, /healthz, /readyz and "
-         "/metrics. SIGTERM and SIGINT stop accepting, finish what is under way and exit.",
+         "/metrics. SIGTERM and SIGINT stop accepting, finish what is under way and exit. SIGHUP "
+         "reads the settings again; a file with a mistake changes nothing.",
      .examples = "aidetect serve\n"
                  "aidetect serve --listen 0.0.0.0:8080 --workers 4\n"
                  "curl -F file=@photo.jpg http://127.0.0.1:8080/predict",
      .run = cmd_serve},
+    {.name = "config",
+     .summary = "check or print the settings of the service",
+     .operands = "check|print [FILE]",
+     .operands_min = 1,
+     .operands_max = 2,
+     OPTIONS(config_options),
+     .description =
+         "Reads the settings as serve does - defaults, FILE, environment, --set - and says what is "
+         "wrong with them (check), or every value and where it came from (print). Without FILE "
+         "the one that serve would read.\n\n"
+         "Exit status: 0 when the settings are sound, 78 when they are not.",
+     .examples = "aidetect config check /etc/aidetect/aidetect.yaml\n"
+                 "aidetect config print --set queue.max=16",
+     .run = cmd_config},
     {.name = "train",
      .summary = "train a model on labelled photos",
      OPTIONS(train_options),

@@ -41,12 +41,13 @@ static void print_option(FILE *out, const struct cli_option *option)
     if (column >= HELP_COLUMN - 1)
         fputc('\n', out), column = 0;
     fprintf(out, "%*s", HELP_COLUMN - column, "");
-    if (!option->initial) {
-        print_wrapped(out, str_of(option->help), HELP_COLUMN, HELP_COLUMN);
+    const char *initial = cli_option_initial(option);
+    if (!initial) {
+        print_wrapped(out, str_of(cli_option_help(option)), HELP_COLUMN, HELP_COLUMN);
         return;
     }
     char help[512];
-    int len = snprintf(help, sizeof(help), "%s (default %s)", option->help, option->initial);
+    int len = snprintf(help, sizeof(help), "%s (default %s)", cli_option_help(option), initial);
     print_wrapped(out, (struct str){help, (size_t)len}, HELP_COLUMN, HELP_COLUMN);
 }
 
@@ -111,10 +112,10 @@ static void print_manual_option(FILE *out, const struct cli_option *option)
     if (option->value_name)
         fprintf(out, " \\fI%s\\fR", option->value_name);
     fputc('\n', out);
-    print_troff(out, str_of(option->help));
-    if (option->initial) {
+    print_troff(out, str_of(cli_option_help(option)));
+    if (cli_option_initial(option)) {
         fputs(" (default ", out);
-        print_troff(out, str_of(option->initial));
+        print_troff(out, str_of(cli_option_initial(option)));
         fputc(')', out);
     }
     fputs(".\n", out);
@@ -156,6 +157,8 @@ void cli_print_manual(FILE *out)
           ".TP\n.B 78\nAn error in the configuration.\n"
           ".SH ENVIRONMENT\n"
           ".TP\n.B AIDETECT_MODEL\nWeights file to use without \\-\\-model.\n"
+          ".TP\n.B AIDETECT_CONFIG\nSettings that serve reads without \\-\\-config.\n"
+          ".TP\n.B AIDETECT_\\fISETTING\\fR\nA setting of serve: AIDETECT_QUEUE_MAX is queue.max.\n"
           ".TP\n.B NO_COLOR\nWhen set, no colour on a terminal.\n",
           out);
 }

@@ -130,7 +130,7 @@ static enum status read_flags(struct service_loaded_config *out,
             st = err_set(err, ST_INVALID, "unknown setting '%.*s'", (int)MIN_OF(flag->name.len, 80),
                          flag->name.at);
         if (st != ST_OK) {
-            err_prefix(err, "%s", flag->flag);
+            err_prefix(err, "--%s", flag->flag);
             return st;
         }
         out->sources[field - fields].origin = SERVICE_FROM_FLAG;
@@ -233,7 +233,7 @@ static const char *source_text(char *out, size_t size, const struct service_load
         (void)snprintf(out, size, "%s", variable);
         break;
     case SERVICE_FROM_FLAG:
-        (void)snprintf(out, size, "%s", loaded->sources[i].flag);
+        (void)snprintf(out, size, "--%s", loaded->sources[i].flag);
         break;
     }
     return out;

@@ -57,13 +57,13 @@ struct service_loaded_config {
     struct {
         enum service_origin origin;
         size_t line;      /* in the file */
-        const char *flag; /* as given: "--listen", "--set"; borrowed from the inputs */
+        const char *flag; /* "listen", "set"; borrowed from the inputs */
     } sources[SERVICE_SETTING_COUNT];
 };
 
 /* One setting from the command line. */
 struct service_flag {
-    const char *flag; /* as typed: "--listen" */
+    const char *flag; /* without its dashes: "listen" */
     struct str name;  /* of the setting */
     struct str value;
 };

@@ -134,7 +134,7 @@ static void test_the_table_is_sound(void **state)
         assert_true(row->option_count <= CLI_OPTIONS_MAX);
         for (size_t k = 0; k < row->option_count; k++) {
             const struct cli_option *option = &row->options[k];
-            assert_true(option->help && option->help[0]);
+            assert_true(cli_option_help(option) && cli_option_help(option)[0]);
             assert_int_equal(option->type == CLI_FLAG, option->value_name == NULL);
             assert_true(strcmp(option->name, "help") != 0 && option->short_name != 'h');
             for (size_t other = 0; other < k; other++) {

@@ -70,7 +70,7 @@ static void test_the_later_wins(void **state)
 {
     static const char *const environment[] = {"AIDETECT_QUEUE_MAX=7", "AIDETECT_WORKERS=2",
                                               "AIDETECT_LISTEN=", "HOME=/", NULL};
-    const struct service_flag flags[] = {flag("--workers", "workers", "3")};
+    const struct service_flag flags[] = {flag("workers", "workers", "3")};
     const struct service_config_inputs inputs = {
         .file = write_file("wins.yaml", "listen: 127.0.0.1:1\nqueue:\n  max: 5\n"
                                         "  deadline_ms: 9\nworkers: 1\n"),
@@ -90,15 +90,15 @@ static void test_the_later_wins(void **state)
     assert_int_equal(loaded.sources[SETTING_queue_deadline_ms].line, 4);
     assert_int_equal(loaded.sources[SETTING_queue_max].origin, SERVICE_FROM_ENVIRONMENT);
     assert_int_equal(loaded.sources[SETTING_workers].origin, SERVICE_FROM_FLAG);
-    assert_string_equal(loaded.sources[SETTING_workers].flag, "--workers");
+    assert_string_equal(loaded.sources[SETTING_workers].flag, "workers");
 }
 
 static void test_refusals_name_their_place(void **state)
 {
     static const char *const bad_variable[] = {"AIDETECT_QUEUE_MAX=many", NULL};
     static const char *const bad_listen[] = {"AIDETECT_LISTEN=nowhere", NULL};
-    const struct service_flag bad_flag = flag("--set", "log.level", "loud");
-    const struct service_flag unknown = flag("--set", "no.such", "1");
+    const struct service_flag bad_flag = flag("set", "log.level", "loud");
+    const struct service_flag unknown = flag("set", "no.such", "1");
 
     (void)state;
     refuse(&(struct service_config_inputs){.file = path_of("absent.yaml")}, ST_NOT_FOUND,
