@@ -45,6 +45,11 @@ void json_set(struct json *object, const char *key, struct json *value)
     REQUIRE(json_object_set_new(theirs(object), key, theirs(value)) == 0);
 }
 
+void json_set_copy(struct json *object, const char *key, const struct json *value)
+{
+    json_set(object, key, ours(json_copy(theirs(value))));
+}
+
 void json_append(struct json *array, struct json *value)
 {
     REQUIRE(json_array_append_new(theirs(array), theirs(value)) == 0);

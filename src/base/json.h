@@ -18,7 +18,8 @@ void json_set_int(struct json *object, const char *key, int64_t number);
 void json_set_bool(struct json *object, const char *key, bool truth);
 void json_set_null(struct json *object, const char *key);
 void json_set(struct json *object, const char *key, struct json *value); /* takes `value` */
-void json_append(struct json *array, struct json *value);                /* takes `value` */
+void json_set_copy(struct json *object, const char *key, const struct json *value); /* shallow */
+void json_append(struct json *array, struct json *value); /* takes `value` */
 void json_append_number(struct json *array, double number);
 void json_append_int(struct json *array, int64_t number);
 void json_append_str(struct json *array, const char *text);

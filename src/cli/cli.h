@@ -125,6 +125,7 @@ enum status cli_load_settings(struct service_loaded_config *out,
 
 /* Commands, one file each. */
 int cmd_scan(const struct cli_arguments *arguments, struct err *err);
+int cmd_client(const struct cli_arguments *arguments, struct err *err);
 int cmd_explain(const struct cli_arguments *arguments, struct err *err);
 int cmd_serve(const struct cli_arguments *arguments, struct err *err);
 int cmd_config(const struct cli_arguments *arguments, struct err *err);

@@ -59,6 +59,44 @@ static const struct cli_option explain_options[] = {
     THRESHOLD_OPTION,
 };
 
+static const struct cli_option client_options[] = {
+    {.name = "format",
+     .short_name = 'f',
+     .type = CLI_CHOICE,
+     .value_name = "table|json",
+     .initial = "table",
+     .help = "how results are printed"},
+    {.name = "batch", .short_name = 'b', .type = CLI_FLAG, .help = "ten photos in one request"},
+    {.name = "explain",
+     .short_name = 'e',
+     .type = CLI_FLAG,
+     .help = "ask what the verdict rests on as well"},
+    {.name = "output",
+     .short_name = 'o',
+     .type = CLI_TEXT,
+     .value_name = "FILE",
+     .help = "with --explain: write the overlay to this PNG file"},
+    {.name = "api-key",
+     .short_name = 'k',
+     .type = CLI_TEXT,
+     .value_name = "KEY",
+     .help = "key of the service; without it $AIDETECT_API_KEY"},
+    {.name = "retries",
+     .type = CLI_INT,
+     .value_name = "N",
+     .low = 0,
+     .top = 20,
+     .initial = "4",
+     .help = "how often to ask again when the service has no time (429, 503)"},
+    {.name = "timeout",
+     .type = CLI_INT,
+     .value_name = "S",
+     .low = 1,
+     .top = 3600,
+     .initial = "60",
+     .help = "seconds for one request"},
+};
+
 #define SET_OPTION                                                                                 \
     {                                                                                              \
         .name = "set", .short_name = 's', .type = CLI_TEXT, .repeatable = true,                    \
@@ -238,6 +276,21 @@ const struct cli_command cli_commands[] = {
      .examples = "aidetect explain photo.jpg -o overlay.png\n"
                  "aidetect explain --format json photo.jpg | jq '.regions[0]'",
      .run = cmd_explain},
+    {.name = "client",
+     .summary = "ask a running service about photos",
+     .operands = "predict URL PHOTO...",
+     .operands_min = 3,
+     OPTIONS(client_options),
+     .description =
+         "Sends each PHOTO (- for standard input) to the service at URL and prints its verdicts in "
+         "the order of the arguments. When the service has no time it is asked again: after what "
+         "Retry-After says, or after a quarter of a second, doubled each time.\n\n"
+         "Exit status: 0 when every photo is judged real, 1 when one is judged AI-generated, 2 "
+         "when one could not be judged, 74 when the service could not be reached.",
+     .examples = "aidetect client predict http://127.0.0.1:8080 photo.jpg\n"
+                 "aidetect client predict --batch --format json https://detector.example photos/*\n"
+                 "aidetect client predict http://127.0.0.1:8080 photo.jpg --explain -o overlay.png",
+     .run = cmd_client},
     {.name = "serve",
      .summary = "answer POST /predict over HTTP",
      OPTIONS(serve_options),
