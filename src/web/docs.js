@@ -54,9 +54,30 @@ function parametersOf(document, list) {
     })));
 }
 
+/* Rows whose second members are the same become one: [[[first, ...], second], ...]. */
+function merged(rows) {
+    const groups = new Map();
+    for (const [first, second] of rows) {
+        const key = JSON.stringify(second);
+        if (!groups.has(key))
+            groups.set(key, [[], second]);
+        groups.get(key)[0].push(first);
+    }
+    return [...groups.values()];
+}
+
 function contentOf(document, content) {
-    return Object.entries(content || {}).map(([type, { schema }]) => element('div', {},
-        element('p', { class: 'type hint' }, type), schema ? schemaList(document, schema) : null));
+    const rows = Object.entries(content || {}).map(([type, { schema }]) => [type, schema || null]);
+    return merged(rows).map(([types, schema]) => element('div', { class: 'content' },
+        element('p', { class: 'type' }, types.join(', ')), schema ? schemaList(document, schema) : null));
+}
+
+function accessOf(operation) {
+    if (!operation.security || !operation.security.length)
+        return null;
+    const optional = operation.security.some((one) => !Object.keys(one).length);
+    return element('p', { class: 'hint' }, optional ? 'With an API key, when the service asks for one.'
+        : 'Needs an API key.');
 }
 
 function requestOf(document, operation) {
@@ -66,12 +87,12 @@ function requestOf(document, operation) {
 }
 
 function answersOf(document, operation) {
-    return part('Answers', element('ul', { class: 'schema' },
-        Object.entries(operation.responses || {}).map(([status, raw]) => {
-            const answer = resolve(document, raw);
-            return element('li', {}, element('span', { class: 'name' }, status), ` ${answer.description || ''}`,
-                status.startsWith('2') ? contentOf(document, answer.content) : null);
-        })));
+    const rows = merged(Object.entries(operation.responses || {}));
+    return part('Answers', element('ul', { class: 'schema' }, rows.map(([statuses, raw]) => {
+        const answer = resolve(document, raw);
+        return element('li', {}, element('span', { class: 'name' }, statuses.join(', ')),
+            ` ${answer.description || ''}`, contentOf(document, answer.content));
+    })));
 }
 
 function operationBox(document, one) {
@@ -85,6 +106,7 @@ function operationBox(document, one) {
             return;
         box.append(element('div', { class: 'operation-body' },
             operation.description ? element('p', {}, operation.description) : null,
+            accessOf(operation),
             parametersOf(document, [...shared, ...(operation.parameters || [])]),
             requestOf(document, operation),
             answersOf(document, operation),

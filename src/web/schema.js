@@ -28,8 +28,12 @@ export function typeOf(document, schema) {
 
 function rangeOf(node) {
     const parts = [];
-    if (node.minimum !== undefined || node.maximum !== undefined)
-        parts.push(`${node.minimum ?? '−∞'} to ${node.maximum ?? '∞'}`);
+    if (node.minimum !== undefined && node.maximum !== undefined)
+        parts.push(`${node.minimum} to ${node.maximum}`);
+    else if (node.minimum !== undefined)
+        parts.push(`at least ${node.minimum}`);
+    else if (node.maximum !== undefined)
+        parts.push(`at most ${node.maximum}`);
     if (node.maxLength !== undefined)
         parts.push(`at most ${node.maxLength} characters`);
     if (node.maxItems !== undefined)

@@ -1,5 +1,5 @@
 /* One operation of the API as a form, and its answer. */
-import { announce, codeBlock, element, replace } from './dom.js';
+import { announce, codeBlock, element, replace, show } from './dom.js';
 import { shellWord } from './format.js';
 import { resolve, sampleOf } from './schema.js';
 import { apiKey } from './server.js';
@@ -42,20 +42,30 @@ function partField(document, name, raw) {
     };
 }
 
-/* {nodes, make() -> {body, headers}, curl() -> words} for what the operation takes. */
+/* {nodes, make() -> {body, headers}, curl() -> words} for one content type. */
+function bodyAs(document, type, { schema, example }) {
+    if (type === 'multipart/form-data') {
+        const properties = resolve(document, schema || {}).properties || {};
+        return formBody(Object.entries(properties).map(([name, one]) => partField(document, name, one)));
+    }
+    return type === 'application/json' ? jsonBody(example ?? sampleOf(document, schema || {})) : rawBody(type);
+}
+
+/* The same for what the operation takes; with a choice, when it takes several types. */
 function bodyOf(document, operation) {
     const content = operation.requestBody ? resolve(document, operation.requestBody).content || {} : {};
-    const form = content['multipart/form-data'];
-    const json = content['application/json'];
-    if (form) {
-        const schema = resolve(document, form.schema || {});
-        const parts = Object.entries(schema.properties || {}).map(([name, part]) => partField(document, name, part));
-        return formBody(parts);
-    }
-    if (json)
-        return jsonBody(json.example ?? sampleOf(document, json.schema || {}));
     const types = Object.keys(content);
-    return types.length ? rawBody(types[0]) : { nodes: [], make: () => ({}), curl: () => '' };
+    const bodies = types.map((type) => bodyAs(document, type, content[type]));
+    if (bodies.length < 2)
+        return bodies[0] || { nodes: [], make: () => ({}), curl: () => '' };
+    const choice = element('select', {}, types.map((type) => element('option', {}, type)));
+    const groups = bodies.map((body, i) => element('div', { hidden: i > 0 }, body.nodes));
+    choice.addEventListener('change', () => groups.forEach((group, i) => show(group, i === choice.selectedIndex)));
+    return {
+        nodes: [labelled('Send as', '', choice), ...groups],
+        make: () => bodies[choice.selectedIndex].make(),
+        curl: () => bodies[choice.selectedIndex].curl(),
+    };
 }
 
 function formBody(parts) {

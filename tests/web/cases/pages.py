@@ -14,8 +14,11 @@ API = {
             "tags": ["predict"], "summary": "Judge one photo",
             "parameters": [{"name": "detail", "in": "query", "schema": {"type": "string", "enum": ["full"]}}],
             "requestBody": {"content": {"multipart/form-data": {"schema": {"type": "object", "properties": {
-                "file": {"type": "string", "format": "binary"}}}}}},
-            "responses": {"200": {"description": "Fine", "content": {"application/json": {
+                "file": {"type": "string", "format": "binary"}}}},
+                "image/jpeg": {"schema": {"type": "string", "format": "binary"}},
+                "image/png": {"schema": {"type": "string", "format": "binary"}}}},
+            "security": [{"apiKey": []}, {}],
+            "responses": {"400": {"description": "why not"}, "422": {"description": "why not"}, "200": {"description": "Fine", "content": {"application/json": {
                 "schema": {"$ref": "#/components/schemas/Prediction"}}}}}}},
         "/v1/predict": {"post": {"tags": ["predict"], "responses": {}}},
         "/things/{name}": {"get": {
@@ -94,6 +97,27 @@ def test_docs_try_a_photo(web):
     web.browser.wait_text("#post-predict .response-line", "200 OK")
     answer = json.loads(web.browser.texts("#post-predict .response pre")[1])
     check(answer["prediction"] == "ai_generated", answer)
+
+
+def test_docs_send_a_raw_body(web):
+    docs(web)
+    web.browser.click("#post-predict summary")
+    web.browser.click("#post-predict .try .field:nth-of-type(2) option:nth-child(2)")
+    web.browser.wait_text("#post-predict .try pre", "--data-binary")
+    inputs = "#post-predict .try div:not([hidden]) > .field > input[type=file]"
+    web.browser.type(inputs, web.photo("texture-jpeg", "shoe.jpg"))
+    web.browser.click("#post-predict button[type=submit]")
+    web.browser.wait_text("#post-predict .response-line", "200 OK")
+    sent = [fields for method, path, fields in web.edge.requests if method == "POST"]
+    check(sent[-1]["Content-Type"] == "image/jpeg", sent[-1])
+
+
+def test_docs_say_the_same_thing_once(web):
+    docs(web)
+    web.browser.click("#post-predict summary")
+    text = web.browser.text("#post-predict .operation-body")
+    check("image/jpeg, image/png" in text and "400, 422 why not" in text, text)
+    check("With an API key, when the service asks for one." in text, text)
 
 
 def test_docs_fill_paths_and_bodies(web):
