@@ -100,7 +100,14 @@ def docs(web):
     web.browser.wait("document.querySelectorAll('.try').length === 3")
 
 
-VIEWS = [empty, single, failed, many, holding, status, docs]
+def docs_of_the_server(web):
+    web.open("/docs")
+    web.browser.wait("document.querySelector('.operation')")
+    web.browser.run("document.querySelectorAll('.operation').forEach((n) => { n.open = true; });")
+    web.browser.wait("document.querySelectorAll('.try').length === document.querySelectorAll('.operation').length")
+
+
+VIEWS = [empty, single, failed, many, holding, status, docs, docs_of_the_server]
 
 
 def each_view(web):

@@ -56,6 +56,13 @@ def test_status_counts_what_happens(web):
     web.browser.wait("/M.*L?/.test(document.querySelector('#traffic .line').getAttribute('d'))")
 
 
+def test_status_shows_the_window_of_the_server(web):
+    web.add_one()
+    web.open("/status")
+    web.browser.wait_text("#drift-note", "There is no baseline yet")
+    web.browser.wait_text("#drift", "of 1,000, the latest ones")
+
+
 def test_status_without_drift_says_so(web):
     web.edge.answers["/monitoring/drift"] = error(404, "Not found", "")
     web.open("/status")
@@ -70,6 +77,21 @@ def test_status_of_a_service_that_is_gone(web):
     web.browser.click("#pause")
     web.browser.click("#pause")
     web.browser.wait_text("#state", "Healthy")
+
+
+def test_the_server_describes_its_api(web):
+    web.open("/docs")
+    web.browser.wait("document.querySelector('#post-predict-batch')")
+    web.browser.click("#get-monitoring-drift summary")
+    web.browser.click("#get-monitoring-drift button[type=submit]")
+    web.browser.wait_text("#get-monitoring-drift .response-line", "200 OK")
+    web.browser.click("#post-predict-batch summary")
+    files = [web.photo("texture-jpeg", name) for name in ("one.jpg", "two.jpg")]
+    web.browser.type("#post-predict-batch input[type=file]", "\n".join(files))
+    web.browser.click("#post-predict-batch button[type=submit]")
+    web.browser.wait_text("#post-predict-batch .response-line", "200 OK")
+    answer = json.loads(web.browser.texts("#post-predict-batch .response pre")[1])
+    check(answer["successful"] == 2, answer)
 
 
 def docs(web):

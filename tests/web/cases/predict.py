@@ -118,6 +118,15 @@ def test_a_heat_map_lies_over_the_photo(web):
     check(same, "the heat map is not where the photo is")
 
 
+def test_the_server_draws_a_heat_map_of_its_own(web):
+    web.add_one()
+    web.browser.wait("document.querySelector('.map')?.naturalWidth === 480")
+    check(len(web.browser.texts(".parts button")) > 0, "no parts")
+    facts = dict(zip(web.browser.texts(".facts dt"), web.browser.texts(".facts dd")))
+    check("Threshold" in facts and web.browser.text(".evidence"), facts)
+    check("480 × 320" in web.browser.text("figcaption"), web.browser.text("figcaption"))
+
+
 def test_parts_are_marked_in_the_photo(web):
     web.edge.answers["/predict/explain"] = explained()
     web.add_one()

@@ -67,7 +67,7 @@ def test_a_missing_key_is_asked_for_and_sent(web):
     held(web, "locked")
     web.browser.click("#notice button")
     check(web.browser.run("return document.activeElement.id;") == "key", "the field has no focus")
-    web.edge.answers.clear()
+    web.edge.answers["/predict"] = verdict()
     web.browser.type("#key", "adk_secret\ue007")
     goes_on(web)
     sent = [fields for method, path, fields in web.edge.requests if path.startswith("/predict?")]
