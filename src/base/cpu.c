@@ -37,6 +37,11 @@ void cpu_pin_thread(unsigned index)
     }
 }
 
+void cpu_yield_to_others(void)
+{
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), 19); /* Linux: of one thread */
+}
+
 const char *cpu_vector_name(void)
 {
     if (__builtin_cpu_supports("avx512bw"))

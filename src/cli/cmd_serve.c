@@ -20,13 +20,46 @@
 #define TEXT_BYTES_MAX (1u << 20)
 #define ANSWER_WAIT_MS 2000 /* for answers to leave, once nothing is computed any more */
 
+/* What the settings say about the model; `named` as in cli_find_model(). */
+static enum status model_options(struct service_model_options *out,
+                                 const struct service_config *config, const char *named,
+                                 struct err *err)
+{
+    *out = (struct service_model_options){
+        .threshold = config->threshold,
+        .bytes_max = (size_t)config->image_bytes_max,
+        .pixels_max = (uint64_t)config->image_pixels_max,
+        .side_max_px = (uint32_t)config->image_side_max_px,
+    };
+    return cli_find_model(out->path, sizeof out->path, named, err);
+}
+
+static enum status open_models(struct service_options *options, const struct service_config *config,
+                               struct err *err)
+{
+    struct service_model_options shadow;
+
+    enum status st = model_options(&options->model, config, config->model, err);
+    if (st == ST_OK)
+        st = service_detect_open(&options->classifier, &options->model, err);
+    if (st != ST_OK || !config->shadow[0])
+        return st;
+    st = model_options(&shadow, config, config->shadow, err);
+    if (st == ST_OK)
+        st = service_detect_open(&options->shadow, &shadow, err);
+    if (st != ST_OK)
+        options->classifier.close(options->classifier.payload);
+    return st;
+}
+
 static enum status open_service(struct service **out, const struct service_config *config,
                                 struct err *err)
 {
-    char model[PATH_SIZE];
     struct service_options options = {
+        .open_model = service_detect_open,
         .worker_count = (unsigned)config->workers,
         .queue_max = (size_t)config->queue_max,
+        .wait_ms = (unsigned)config->queue_wait_ms,
         .deadline_ms = (unsigned)config->queue_deadline_ms,
         .clock = &clock_system,
         .endpoints = api_endpoints,
@@ -34,15 +67,8 @@ static enum status open_service(struct service **out, const struct service_confi
         .version = AIDETECT_VERSION,
         .revision = AIDETECT_REVISION,
     };
-    enum status st = cli_find_model(model, sizeof model, config->model, err);
+    enum status st = open_models(&options, config, err);
 
-    if (st == ST_OK)
-        st = service_detect_open(&options.classifier, model, config->threshold, err);
-    if (st == ST_OK && config->shadow[0]) {
-        st = service_detect_open(&options.shadow, config->shadow, config->threshold, err);
-        if (st != ST_OK)
-            options.classifier.close(options.classifier.payload);
-    }
     return st == ST_OK ? service_open(out, &options, err) : st;
 }
 

@@ -2,8 +2,15 @@
  * Owns the opened model.  Thread-safe but for sessions, which belong to one thread. */
 #include <math.h>
 
+#include "base/mem.h"
+#include "base/rng.h"
 #include "detect/detect.h"
+#include "image/image.h"
 #include "service/service.h"
+
+#define SAMPLE_WIDTH  768
+#define SAMPLE_HEIGHT 512
+#define SAMPLE_ARENA  ((size_t)16 << 20)
 
 _Static_assert(DETECT_CONFIDENCE_LOW == 0 && DETECT_CONFIDENCE_HIGH == 2, "as the service numbers");
 _Static_assert(DETECT_CROPS_MAX <= SERVICE_CROPS_MAX, "every crop is reported");
@@ -113,12 +120,52 @@ static void close_model(void *payload)
     detect_model_close(payload);
 }
 
-enum status service_detect_open(struct service_classifier *out, const char *model_path,
-                                double threshold, struct err *err)
+/* A photo of soft waves and noise: every stage has something to do. */
+static enum status make_sample(struct bytes *out, struct arena *arena, struct err *err)
 {
-    const struct detect_options options = {.threshold = threshold};
+    struct image image = {.width = SAMPLE_WIDTH, .height = SAMPLE_HEIGHT};
+    struct rng rng = rng_seed(1);
+
+    image.rgb = ARENA_NEW(arena, uint8_t, (size_t)3 * SAMPLE_WIDTH * SAMPLE_HEIGHT);
+    if (!image.rgb)
+        return err_set(err, ST_NOMEM, "no room for the photo that warms a model");
+    for (uint32_t y = 0; y < SAMPLE_HEIGHT; y++)
+        for (uint32_t x = 0; x < SAMPLE_WIDTH; x++)
+            for (uint32_t c = 0; c < 3; c++)
+                image.rgb[3 * ((size_t)y * SAMPLE_WIDTH + x) + c] =
+                    (uint8_t)(128 + 60 * sin(x * 0.05 + c) * cos(y * 0.07) +
+                              (double)(rng_u64(&rng) % 32));
+    return image_encode_jpeg(out, &image, 85, IMAGE_SUBSAMPLING_420, arena, err);
+}
+
+static enum status warm(void *session, struct err *err)
+{
+    struct service_verdict verdict;
+    struct arena *arena = NULL;
+    struct bytes sample;
+
+    enum status st = arena_open(&arena, SAMPLE_ARENA, err);
+    if (st == ST_OK)
+        st = make_sample(&sample, arena, err);
+    if (st == ST_OK)
+        st = classify(&verdict, session, sample, err);
+    if (st == ST_OK && !(verdict.probability >= 0 && verdict.probability <= 1))
+        st = err_set(err, ST_CORRUPT, "the model gives no probability but %g", verdict.probability);
+    arena_close(arena);
+    return st;
+}
+
+enum status service_detect_open(struct service_classifier *out,
+                                const struct service_model_options *options, struct err *err)
+{
+    const struct detect_options detect = {
+        .bytes_max = options->bytes_max,
+        .pixels_max = options->pixels_max,
+        .side_max_px = options->side_max_px,
+        .threshold = options->threshold,
+    };
     struct detect_model *model = NULL;
-    enum status st = detect_model_open(&model, model_path, &options, err);
+    enum status st = detect_model_open(&model, options->path, &detect, err);
 
     if (st != ST_OK)
         return st;
@@ -126,8 +173,9 @@ enum status service_detect_open(struct service_classifier *out, const char *mode
         .payload = model,
         .model_version = detect_model_version(model),
         .model_hash = detect_model_hash(model),
-        .threshold = threshold > 0 ? threshold : detect_model_threshold(model),
+        .threshold = detect_model_threshold(model),
         .open_session = open_session,
+        .warm = warm,
         .classify = classify,
         .explain = explain,
         .close_session = close_session,

@@ -1,5 +1,6 @@
 #include "service/measure.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "base/cpu.h"
@@ -30,6 +31,7 @@ enum label {
     LABEL_REASON,
     LABEL_DENIAL,
     LABEL_AGREEMENT,
+    LABEL_OUTCOME,
     LABEL_MODEL_VERSION,
     LABEL_MODEL_HASH,
     LABEL_VERSION,
@@ -48,11 +50,16 @@ static const char *const statuses[] = {"success", "error"};
 static const char *const predictions[] = {"real", "ai_generated", "none"};
 static const char *const confidences[] = {"low", "medium", "high", "none"};
 static const char *const reasons[] = {
-    [MEASURE_QUEUE_FULL] = "queue_full",
-    [MEASURE_DEADLINE] = "deadline",
-    [MEASURE_CLIENT_GONE] = "client_gone",
-    [MEASURE_NOT_READY] = "not_ready",
+    [MEASURE_QUEUE_FULL] = "queue_full",   [MEASURE_DEADLINE] = "deadline",
+    [MEASURE_CLIENT_GONE] = "client_gone", [MEASURE_NOT_READY] = "not_ready",
+    [MEASURE_OVERLOAD] = "overload",
 };
+static const char *const outcomes[] = {
+    [MEASURE_SWAP_SUCCESS] = "success",
+    [MEASURE_SWAP_FAILURE] = "failure",
+    [MEASURE_SWAP_UNCHANGED] = "unchanged",
+};
+_Static_assert(ARRAY_LEN(outcomes) == MEASURE_SWAP_COUNT, "one name for each outcome");
 static const char *const agreements[] = {"false", "true"};
 _Static_assert(ARRAY_LEN(reasons) == MEASURE_REASON_COUNT, "one name for each reason");
 
@@ -127,6 +134,7 @@ struct measure {
     struct metrics_label labels[LABEL_COUNT];
     struct metrics_spec specs[METRIC_COUNT];
     const char **endpoints;    /* the options' and "other" */
+    pthread_mutex_t lock;      /* guards one_values */
     const char *one_values[4]; /* of the labels that tell one fact */
 };
 
@@ -139,6 +147,7 @@ static const struct metrics_label fixed_labels[] = {
     [LABEL_CONFIDENCE] = {"confidence", confidences, ARRAY_LEN(confidences)},
     [LABEL_REASON] = {"reason", reasons, ARRAY_LEN(reasons)},
     [LABEL_DENIAL] = {"reason", denials, ARRAY_LEN(denials)},
+    [LABEL_OUTCOME] = {"outcome", outcomes, ARRAY_LEN(outcomes)},
     [LABEL_AGREEMENT] = {"agreement", agreements, ARRAY_LEN(agreements)},
 };
 
@@ -187,6 +196,7 @@ enum status measure_open(struct measure **out, const struct service_options *opt
     static const unsigned first[] = {0, 0};
     struct measure *measure = mem_alloc(1, sizeof *measure);
 
+    (void)pthread_mutex_init(&measure->lock, NULL);
     fill_labels(measure, options);
     fill_specs(measure);
     enum status st = metrics_open(&measure->metrics, measure->specs, METRIC_COUNT, err);
@@ -197,6 +207,7 @@ enum status measure_open(struct measure **out, const struct service_options *opt
     metrics_set(measure->metrics, METRIC_MODEL_INFO, first, 1);
     metrics_set(measure->metrics, METRIC_BUILD_INFO, first, 1);
     metrics_set(measure->metrics, METRIC_MODEL_THRESHOLD, NULL, options->classifier.threshold);
+    measure_reload(measure, true, clock_utc_us(options->clock));
     *out = measure;
     return ST_OK;
 }
@@ -206,6 +217,7 @@ void measure_close(struct measure *measure)
     if (!measure)
         return;
     metrics_close(measure->metrics);
+    (void)pthread_mutex_destroy(&measure->lock);
     mem_free(measure->endpoints);
     mem_free(measure);
 }
@@ -242,6 +254,27 @@ void measure_failure(struct measure *measure)
     static const unsigned labels[] = {1, ARRAY_LEN(predictions) - 1, ARRAY_LEN(confidences) - 1};
 
     metrics_add(measure->metrics, METRIC_PREDICTIONS, labels, 1);
+}
+
+void measure_model(struct measure *measure, const struct service_classifier *classifier)
+{
+    (void)pthread_mutex_lock(&measure->lock);
+    measure->one_values[0] = classifier->model_version;
+    measure->one_values[1] = classifier->model_hash;
+    (void)pthread_mutex_unlock(&measure->lock);
+    metrics_set(measure->metrics, METRIC_MODEL_THRESHOLD, NULL, classifier->threshold);
+}
+
+void measure_swap(struct measure *measure, enum measure_swap_outcome outcome)
+{
+    metrics_add(measure->metrics, METRIC_MODEL_SWAPS, (const unsigned[]){outcome}, 1);
+}
+
+void measure_reload(struct measure *measure, bool success, int64_t utc_us)
+{
+    metrics_set(measure->metrics, METRIC_CONFIG_RELOAD_SUCCESS, NULL, success);
+    if (success)
+        metrics_set(measure->metrics, METRIC_CONFIG_RELOAD_TIME, NULL, (double)utc_us / 1e6);
 }
 
 void measure_waited(struct measure *measure, double seconds)
@@ -343,5 +376,7 @@ void measure_write(struct buf *out, struct measure *measure, const struct servic
     metrics_set(metrics, METRIC_WORKERS, NULL, health->workers_ready);
     metrics_set(metrics, METRIC_MODEL_LOADED, NULL, health->model_loaded);
     read_process(measure);
+    (void)pthread_mutex_lock(&measure->lock);
     metrics_write(out, metrics);
+    (void)pthread_mutex_unlock(&measure->lock);
 }

@@ -10,7 +10,15 @@ enum measure_reason {
     MEASURE_DEADLINE,
     MEASURE_CLIENT_GONE,
     MEASURE_NOT_READY,
+    MEASURE_OVERLOAD,
     MEASURE_REASON_COUNT
+};
+
+enum measure_swap_outcome {
+    MEASURE_SWAP_SUCCESS,
+    MEASURE_SWAP_FAILURE,
+    MEASURE_SWAP_UNCHANGED,
+    MEASURE_SWAP_COUNT
 };
 
 struct measure;
@@ -20,6 +28,10 @@ enum status measure_open(struct measure **out, const struct service_options *opt
                          struct err *err) MUST_USE;
 void measure_close(struct measure *measure); /* NULL is fine */
 
+/* The model in use; its texts must outlive the registry. */
+void measure_model(struct measure *measure, const struct service_classifier *classifier);
+void measure_swap(struct measure *measure, enum measure_swap_outcome outcome);
+void measure_reload(struct measure *measure, bool success, int64_t utc_us);
 void measure_prediction(struct measure *measure, const struct service_verdict *verdict,
                         double seconds, size_t photo_bytes);
 /* A photo that the shadow model judged as well. */

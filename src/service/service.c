@@ -10,45 +10,12 @@
 #include "base/cpu.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "service/measure.h"
-#include "service/window.h"
+#include "service/state.h"
 
 #define QUEUE_MAX_DEFAULT   64
 #define DEADLINE_MS_DEFAULT 30000
 #define WORKERS_MAX         256u
 #define MEMORY_KEPT_US      1000000
-
-struct worker {
-    struct service *service;
-    unsigned index;
-    pthread_t thread;
-};
-
-struct service {
-    struct service_options options;
-    struct measure *measure;
-    struct worker *workers;
-    unsigned started_count; /* worker threads that run, or ran */
-    int64_t started_us;
-    pthread_mutex_t lock; /* guards everything below */
-    pthread_cond_t work;  /* a job came, or the service stops */
-    pthread_cond_t ready; /* a worker has its session, or could not get one */
-    enum service_state state;
-    struct service_job *first, *last;
-    size_t queue_depth;
-    size_t active_count; /* waiting or being computed */
-    unsigned ready_count;
-    int64_t memory_read_us; /* when memory_mb was read; 0: never */
-    double memory_mb;
-    struct service_window window;
-    struct err failure; /* of the first worker that failed */
-};
-
-/* What a worker thread computes with. */
-struct sessions {
-    void *main;
-    void *shadow; /* NULL: no such model */
-};
 
 static const char *const state_names[] = {
     [SERVICE_STARTING] = "starting", [SERVICE_READY] = "ready",   [SERVICE_DRAINING] = "draining",
@@ -63,8 +30,10 @@ const char *service_state_name(enum service_state state)
 
 /* ---- workers ---- */
 
-static void finish(struct service *service, struct service_job *job)
+/* took_us 0: nothing was computed. */
+static void finish(struct service_worker *worker, struct service_job *job, int64_t took_us)
 {
+    struct service *service = worker->service;
     bool fine = job->status == ST_OK;
 
     if (!fine)
@@ -73,6 +42,9 @@ static void finish(struct service *service, struct service_job *job)
     if (fine)
         service_window_add(&service->window, job->verdict.probability, job->verdict.ai_generated,
                            job->verdict.confidence == 0);
+    if (took_us > 0)
+        service_admission_measured(&service->admission, took_us);
+    worker->busy_since_us = 0;
     service->active_count--;
     (void)pthread_mutex_unlock(&service->lock);
     job->done(job); /* the job is the caller's again */
@@ -122,60 +94,89 @@ static void compare(struct service *service, struct service_job *job, void *sess
     measure_comparison(service->measure, verdict.ai_generated == job->verdict.ai_generated);
 }
 
-static void compute(struct service *service, struct service_job *job, const struct sessions *own)
+static void compute(struct service_worker *worker, struct service_job *job)
 {
-    const struct service_classifier *classifier = &service->options.classifier;
+    struct service *service = worker->service;
+    const struct service_classifier *classifier = &worker->generation->classifier;
+    void *session = worker->generation->sessions[worker->index];
 
     int64_t start_us = clock_monotonic_us(service->options.clock);
-    job->status = judge(&job->verdict, classifier, job, own->main);
+    job->status = judge(&job->verdict, classifier, job, session);
     int64_t took_us = clock_monotonic_us(service->options.clock) - start_us;
     if (job->status != ST_OK)
         return;
     job->prediction = prediction_of(&job->verdict, classifier, took_us);
     measure_prediction(service->measure, &job->verdict, (double)took_us / 1e6, job->photo.len);
     if (job->work == SERVICE_COMPARE)
-        compare(service, job, own->shadow);
+        compare(service, job, worker->shadow);
 }
 
 /* Computes a job unless nobody would see the result, or nobody should wait for it. */
-static void serve(struct service *service, struct service_job *job, const struct sessions *own,
-                  bool stopping)
+static void serve(struct service_worker *worker, struct service_job *job, bool stopping,
+                  unsigned deadline_ms)
 {
-    int64_t waited_us = clock_monotonic_us(service->options.clock) - job->submitted_us;
+    struct service *service = worker->service;
+    int64_t start_us = clock_monotonic_us(service->options.clock);
+    int64_t waited_us = start_us - job->submitted_us;
+    int64_t took_us = 0;
 
     job->queue_ms = (double)waited_us / 1e3;
     measure_waited(service->measure, (double)waited_us / 1e6);
     if (stopping) {
         job->status = err_set(&job->err, ST_BUSY, "the service is shutting down");
         measure_rejection(service->measure, MEASURE_NOT_READY);
-    } else if (waited_us > (int64_t)service->options.deadline_ms * 1000) {
-        job->status = err_set(&job->err, ST_BUSY, "the photo waited over %u ms for a worker",
-                              service->options.deadline_ms);
+    } else if (waited_us > (int64_t)deadline_ms * 1000) {
+        job->status =
+            err_set(&job->err, ST_BUSY, "the photo waited over %u ms for a worker", deadline_ms);
         measure_rejection(service->measure, MEASURE_DEADLINE);
     } else if (job->gone && job->gone(job)) {
         job->abandoned = true;
         job->status = err_set(&job->err, ST_BUSY, "the client closed its connection");
         measure_rejection(service->measure, MEASURE_CLIENT_GONE);
     } else {
-        compute(service, job, own);
+        compute(worker, job);
+        took_us = clock_monotonic_us(service->options.clock) - start_us;
     }
-    finish(service, job);
+    finish(worker, job, took_us);
+}
+
+/* With the lock held, between two photos: on to the model that is in use now. */
+static void follow_model(struct service_worker *worker)
+{
+    struct service *service = worker->service;
+
+    if (worker->generation == service->generation)
+        return;
+    worker->generation->user_count--;
+    worker->generation = service->generation;
+    worker->generation->user_count++;
+    (void)pthread_cond_broadcast(&service->loading);
 }
 
 /* The next job, or NULL when the service stops and the queue is empty. */
-static struct service_job *take(struct service *service, bool *stopping)
+static struct service_job *take(struct service_worker *worker, bool *stopping,
+                                unsigned *deadline_ms)
 {
+    struct service *service = worker->service;
+
     (void)pthread_mutex_lock(&service->lock);
-    while (!service->first && service->state < SERVICE_STOPPED)
+    follow_model(worker);
+    while (!service->first && service->state < SERVICE_STOPPED) {
         (void)pthread_cond_wait(&service->work, &service->lock);
+        follow_model(worker);
+    }
     struct service_job *job = service->first;
     if (job) {
+        int64_t now_us = clock_monotonic_us(service->options.clock);
         service->first = job->next;
         if (!service->first)
             service->last = NULL;
         service->queue_depth--;
+        service_admission_depth(&service->admission, service->queue_depth, now_us);
+        worker->busy_since_us = now_us;
     }
     *stopping = service->state >= SERVICE_STOPPED;
+    *deadline_ms = service->options.deadline_ms;
     (void)pthread_mutex_unlock(&service->lock);
     return job;
 }
@@ -202,47 +203,55 @@ static void tell_failed(struct service *service, const struct err *err)
     (void)pthread_mutex_unlock(&service->lock);
 }
 
-static enum status open_sessions(struct sessions *own, const struct service_options *options,
-                                 struct err *err)
+static enum status open_session(void **out, const struct service_classifier *classifier,
+                                struct err *err)
 {
-    const struct service_classifier *shadow = &options->shadow;
-    enum status st = options->classifier.open_session(&own->main, options->classifier.payload, err);
+    enum status st = classifier->open_session(out, classifier->payload, err);
+
+    if (st == ST_OK && classifier->warm)
+        st = classifier->warm(*out, err);
+    return st;
+}
+
+static enum status open_sessions(struct service_worker *worker, struct err *err)
+{
+    const struct service_classifier *shadow = &worker->service->options.shadow;
+    struct service_generation *generation = worker->generation;
+    enum status st =
+        open_session(&generation->sessions[worker->index], &generation->classifier, err);
 
     if (st == ST_OK && shadow->open_session) {
-        st = shadow->open_session(&own->shadow, shadow->payload, err);
+        st = open_session(&worker->shadow, shadow, err);
         if (st != ST_OK)
             err_prefix(err, "the shadow model");
     }
     return st;
 }
 
-static void close_sessions(struct sessions *own, const struct service_options *options)
-{
-    if (own->shadow)
-        options->shadow.close_session(own->shadow);
-    if (own->main)
-        options->classifier.close_session(own->main);
-}
-
 static void *run_worker(void *payload)
 {
-    struct worker *worker = payload;
+    struct service_worker *worker = payload;
     struct service *service = worker->service;
-    struct sessions own = {NULL, NULL};
     struct service_job *job = NULL;
     struct err err;
+    unsigned deadline_ms = 0;
     bool stopping = false;
 
     cpu_pin_thread(worker->index);
-    if (open_sessions(&own, &service->options, &err) == ST_OK) {
+    if (open_sessions(worker, &err) == ST_OK) {
         tell_ready(service);
     } else {
         log_error("service.worker_failed", "worker=%u detail=\"%s\"", worker->index, err.msg);
         tell_failed(service, &err);
     }
-    while ((job = take(service, &stopping)) != NULL)
-        serve(service, job, &own, stopping);
-    close_sessions(&own, &service->options);
+    while ((job = take(worker, &stopping, &deadline_ms)) != NULL)
+        serve(worker, job, stopping, deadline_ms);
+    if (worker->shadow)
+        service->options.shadow.close_session(worker->shadow);
+    (void)pthread_mutex_lock(&service->lock);
+    worker->generation->user_count--;
+    (void)pthread_cond_broadcast(&service->loading);
+    (void)pthread_mutex_unlock(&service->lock);
     return NULL;
 }
 
@@ -251,8 +260,12 @@ static void *run_worker(void *payload)
 static enum status start_workers(struct service *service, struct err *err)
 {
     for (unsigned i = 0; i < service->options.worker_count; i++) {
-        struct worker *worker = &service->workers[i];
-        *worker = (struct worker){.service = service, .index = i};
+        struct service_worker *worker = &service->workers[i];
+        *worker = (struct service_worker){
+            .service = service, .index = i, .generation = service->generation};
+        (void)pthread_mutex_lock(&service->lock);
+        service->generation->user_count++;
+        (void)pthread_mutex_unlock(&service->lock);
         int error = pthread_create(&worker->thread, NULL, run_worker, worker);
         if (error != 0)
             return err_set(err, ST_IO, "cannot start worker %u: %s", i, strerror(error));
@@ -276,7 +289,12 @@ enum status service_open(struct service **out, const struct service_options *opt
     (void)pthread_mutex_init(&service->lock, NULL);
     (void)pthread_cond_init(&service->work, NULL);
     (void)pthread_cond_init(&service->ready, NULL);
+    (void)pthread_cond_init(&service->loading, NULL);
+    service->generation = service_generation_new(service, &own->classifier, &own->model);
+    own->classifier = service->generation->classifier; /* with texts that stay */
     enum status st = measure_open(&service->measure, own, err);
+    if (st == ST_OK)
+        st = service_spare_start(service, err);
     if (st == ST_OK)
         st = start_workers(service, err);
     if (st != ST_OK) {
@@ -316,9 +334,13 @@ void service_stop(struct service *service)
         service->state = SERVICE_STOPPED;
     (void)pthread_cond_broadcast(&service->work);
     (void)pthread_cond_broadcast(&service->ready);
+    (void)pthread_cond_broadcast(&service->loading);
     (void)pthread_mutex_unlock(&service->lock);
     for (; service->started_count > 0; service->started_count--)
         (void)pthread_join(service->workers[service->started_count - 1].thread, NULL);
+    if (service->spare_started)
+        (void)pthread_join(service->spare, NULL);
+    service->spare_started = false;
 }
 
 void service_close(struct service *service)
@@ -327,10 +349,15 @@ void service_close(struct service *service)
         return;
     service_stop(service);
     measure_close(service->measure);
-    if (service->options.classifier.close)
-        service->options.classifier.close(service->options.classifier.payload);
+    service_generation_close(service, service->generation);
     if (service->options.shadow.close)
         service->options.shadow.close(service->options.shadow.payload);
+    while (service->identities) {
+        struct service_identity *identity = service->identities;
+        service->identities = identity->next;
+        mem_free(identity);
+    }
+    (void)pthread_cond_destroy(&service->loading);
     (void)pthread_cond_destroy(&service->ready);
     (void)pthread_cond_destroy(&service->work);
     (void)pthread_mutex_destroy(&service->lock);
@@ -338,13 +365,49 @@ void service_close(struct service *service)
     mem_free(service);
 }
 
+void service_set_queue(struct service *service, size_t queue_max, unsigned wait_ms,
+                       unsigned deadline_ms)
+{
+    (void)pthread_mutex_lock(&service->lock);
+    service->options.queue_max = queue_max ? queue_max : QUEUE_MAX_DEFAULT;
+    service->options.wait_ms = wait_ms;
+    service->options.deadline_ms = deadline_ms ? deadline_ms : DEADLINE_MS_DEFAULT;
+    (void)pthread_mutex_unlock(&service->lock);
+}
+
+int64_t service_longest_busy_us(struct service *service)
+{
+    int64_t now_us = clock_monotonic_us(service->options.clock);
+    int64_t longest_us = 0;
+
+    (void)pthread_mutex_lock(&service->lock);
+    for (unsigned i = 0; i < service->options.worker_count; i++)
+        if (service->workers[i].busy_since_us)
+            longest_us = MAX_OF(longest_us, now_us - service->workers[i].busy_since_us);
+    (void)pthread_mutex_unlock(&service->lock);
+    return longest_us;
+}
+
+void service_read_model_path(char out[SERVICE_MODEL_PATH_SIZE], struct service *service)
+{
+    (void)pthread_mutex_lock(&service->lock);
+    memcpy(out, service->generation->options.path, SERVICE_MODEL_PATH_SIZE);
+    (void)pthread_mutex_unlock(&service->lock);
+}
+
+void service_count_reload(struct service *service, bool success)
+{
+    measure_reload(service->measure, success, clock_utc_us(service->options.clock));
+}
+
 /* ---- submission ---- */
 
 /* With the lock held.  ST_OK: the jobs are in the queue. */
 static enum status enqueue(struct service *service, struct service_job *jobs, size_t count,
-                           enum measure_reason *reason, struct err *err)
+                           int64_t now_us, enum measure_reason *reason, struct err *err)
 {
     size_t room = MAX_OF(service->options.queue_max, count);
+    int64_t wait_us = 0;
 
     *reason = MEASURE_NOT_READY;
     if (service->state == SERVICE_FAILED)
@@ -355,6 +418,11 @@ static enum status enqueue(struct service *service, struct service_job *jobs, si
     if (service->queue_depth + count > room)
         return err_set(err, ST_BUSY, "%zu photos are waiting, the limit is %zu",
                        service->queue_depth, service->options.queue_max);
+    *reason = MEASURE_OVERLOAD;
+    if (service_admission_refuses(&wait_us, &service->admission, service->queue_depth,
+                                  service->options.worker_count, service->options.wait_ms, now_us))
+        return err_set(err, ST_BUSY, "overloaded: the photo would wait %lld ms for a worker",
+                       (long long)wait_us / 1000);
     for (size_t i = 0; i < count; i++) {
         if (service->last)
             service->last->next = &jobs[i];
@@ -363,6 +431,7 @@ static enum status enqueue(struct service *service, struct service_job *jobs, si
         service->last = &jobs[i];
     }
     service->queue_depth += count;
+    service_admission_depth(&service->admission, service->queue_depth, now_us);
     service->active_count += count;
     return ST_OK;
 }
@@ -381,7 +450,7 @@ enum status service_submit_all(struct service *service, struct service_job *jobs
         jobs[i].submitted_us = now_us;
     }
     (void)pthread_mutex_lock(&service->lock);
-    enum status st = enqueue(service, jobs, count, &reason, err);
+    enum status st = enqueue(service, jobs, count, now_us, &reason, err);
     if (st == ST_OK && count == 1)
         (void)pthread_cond_signal(&service->work);
     else if (st == ST_OK)
@@ -429,11 +498,11 @@ static void read_state(struct service_health *out, struct service *service)
         .active_requests = service->active_count,
         .queue_depth = service->queue_depth,
         .workers_ready = service->ready_count,
+        .queue_max = service->options.queue_max,
+        .model_version = service->generation->classifier.model_version,
     };
     (void)pthread_mutex_unlock(&service->lock);
     out->worker_count = service->options.worker_count;
-    out->queue_max = service->options.queue_max;
-    out->model_version = service->options.classifier.model_version;
     out->model_loaded = out->workers_ready == out->worker_count;
 }
 
@@ -470,10 +539,10 @@ void service_read_health(struct service_health *out, struct service *service)
 
 void service_read_drift(struct service_drift *out, struct service *service)
 {
-    const struct service_classifier *classifier = &service->options.classifier;
-
     (void)pthread_mutex_lock(&service->lock);
     struct service_window_statistics window = service_window_read(&service->window);
+    const char *model_version = service->generation->classifier.model_version;
+    double threshold = service->generation->classifier.threshold;
     (void)pthread_mutex_unlock(&service->lock);
     *out = (struct service_drift){
         .window_size = window.count,
@@ -482,15 +551,18 @@ void service_read_drift(struct service_drift *out, struct service *service)
         .std_probability = window.std_probability,
         .low_confidence_ratio = window.low_confidence_ratio,
         .ai_generated_ratio = window.ai_generated_ratio,
-        .threshold = classifier->threshold,
-        .model_version = classifier->model_version,
+        .threshold = threshold,
+        .model_version = model_version,
         .utc_us = clock_utc_us(service->options.clock),
     };
 }
 
 const char *service_model_version(struct service *service)
 {
-    return service->options.classifier.model_version;
+    (void)pthread_mutex_lock(&service->lock);
+    const char *model_version = service->generation->classifier.model_version;
+    (void)pthread_mutex_unlock(&service->lock);
+    return model_version;
 }
 
 enum service_state service_state(struct service *service)

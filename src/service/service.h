@@ -53,8 +53,10 @@ struct service_classifier {
     const char *model_version; /* borrowed, as long as the classifier is open */
     const char *model_hash;
     double threshold;
-    /* A session belongs to one worker thread, which opens and closes it. */
+    /* A session is used by one thread at a time, not always the one that opened it. */
     enum status (*open_session)(void **out, void *payload, struct err *err);
+    /* Takes what the first photo would pay for, and fails when it computes nonsense; may be NULL */
+    enum status (*warm)(void *session, struct err *err);
     enum status (*classify)(struct service_verdict *out, void *session, struct bytes photo,
                             struct err *err);
     /* The same with a picture of it; NULL: it cannot. */
@@ -64,20 +66,37 @@ struct service_classifier {
     void (*close)(void *payload); /* may be NULL */
 };
 
-/* The real one: a model file and the threshold to use (0: the model's own). */
-enum status service_detect_open(struct service_classifier *out, const char *model_path,
-                                double threshold, struct err *err) MUST_USE;
+#define SERVICE_MODEL_PATH_SIZE 4096
+
+/* A model file and how to use it; 0 stands for the default. */
+struct service_model_options {
+    char path[SERVICE_MODEL_PATH_SIZE];
+    double threshold;    /* 0: the model's own */
+    size_t bytes_max;    /* of an encoded photo */
+    uint64_t pixels_max; /* of a photo */
+    uint32_t side_max_px;
+};
+
+/* The real one. */
+enum status service_detect_open(struct service_classifier *out,
+                                const struct service_model_options *options,
+                                struct err *err) MUST_USE;
 
 /* ---- life ---- */
 
 struct service_options {
     struct service_classifier classifier; /* the service closes it, also when opening fails */
-    struct service_classifier shadow;     /* compared with on request; open_session NULL: none */
-    unsigned worker_count;                /* 0: one a processor */
-    size_t queue_max;                     /* photos waiting; 0: 64 */
-    unsigned deadline_ms;                 /* from submission to the start of work; 0: 30 s */
-    const struct clock *clock;            /* borrowed */
-    const char *const *endpoints;         /* route templates for metric labels; borrowed */
+    struct service_model_options model;   /* what it was opened with */
+    /* Opens models for service_swap_model; NULL: the first one stays. */
+    enum status (*open_model)(struct service_classifier *out,
+                              const struct service_model_options *options, struct err *err);
+    struct service_classifier shadow; /* compared with on request; open_session NULL: none */
+    unsigned worker_count;            /* 0: one a processor */
+    size_t queue_max;                 /* photos waiting; 0: 64 */
+    unsigned wait_ms;                 /* see service_admission_refuses() */
+    unsigned deadline_ms;             /* from submission to the start of work; 0: 30 s */
+    const struct clock *clock;        /* borrowed */
+    const char *const *endpoints;     /* route templates for metric labels; borrowed */
     size_t endpoint_count;
     const char *version; /* of this program, for aidetect_build_info; borrowed */
     const char *revision;
@@ -93,6 +112,36 @@ void service_start_draining(struct service *service);
  * When it returns every job is done. */
 void service_stop(struct service *service);
 void service_close(struct service *service); /* stops first; NULL is fine */
+
+/* Takes effect for photos that come from now on; 0 as in the options. */
+void service_set_queue(struct service *service, size_t queue_max, unsigned wait_ms,
+                       unsigned deadline_ms);
+/* How long the worker that is longest at one photo has been at it; 0: nobody works. */
+int64_t service_longest_busy_us(struct service *service);
+
+/* ---- another model, while the service runs ---- */
+
+struct service_swap {
+    struct service_model_options model;
+    void *payload;                           /* the caller's */
+    void (*done)(struct service_swap *swap); /* exactly once, on the spare thread */
+    enum status status;                      /* from here on set before `done` */
+    bool unchanged;                          /* this very model is in use already */
+    struct err err;
+    const char *model_version; /* valid as long as the service is open */
+    const char *model_hash;
+    double took_ms;
+};
+
+/* The model is opened, checked and warmed beside the one in use, which goes on until then and stays
+ * when anything fails.  ST_OK: `done` will be called.  ST_BUSY: another swap is under way;
+ * ST_CONFLICT: the service is not ready. */
+enum status service_swap_model(struct service *service, struct service_swap *swap,
+                               struct err *err) MUST_USE;
+/* Whether the last reading of the settings was good; for the metrics. */
+void service_count_reload(struct service *service, bool success);
+/* The path of the model in use. */
+void service_read_model_path(char out[SERVICE_MODEL_PATH_SIZE], struct service *service);
 
 /* ---- predictions ---- */
 

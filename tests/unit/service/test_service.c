@@ -20,6 +20,10 @@ static struct {
     int done;
     int sessions;
     bool session_fails;
+    int models; /* that open_model opened and nobody closed */
+    const char *next_version;
+    bool model_fails;
+    bool warming_fails;
 } world = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static void add(int *counter, int amount)
@@ -81,6 +85,40 @@ static enum status classify(struct service_verdict *out, void *session, struct b
     return ST_OK;
 }
 
+static enum status warm(void *session, struct err *err)
+{
+    (void)session;
+    return world.warming_fails ? err_set(err, ST_CORRUPT, "nonsense") : ST_OK;
+}
+
+static void close_model(void *payload)
+{
+    (void)payload;
+    add(&world.models, -1);
+}
+
+/* Its names are gone once it is closed. */
+static enum status open_model(struct service_classifier *out,
+                              const struct service_model_options *options, struct err *err)
+{
+    static char version[16];
+
+    if (world.model_fails)
+        return err_set(err, ST_NOT_FOUND, "no model '%.40s'", options->path);
+    (void)snprintf(version, sizeof version, "%s", world.next_version);
+    add(&world.models, 1);
+    *out = (struct service_classifier){.payload = &world,
+                                       .model_version = version,
+                                       .model_hash = version,
+                                       .threshold = options->threshold,
+                                       .open_session = open_session,
+                                       .warm = warm,
+                                       .classify = classify,
+                                       .close_session = close_session,
+                                       .close = close_model};
+    return ST_OK;
+}
+
 /* ---- a service and its jobs ---- */
 
 static int64_t now_us;
@@ -97,6 +135,7 @@ static struct service_options options_for(unsigned workers, size_t queue_max,
                                                    .open_session = open_session,
                                                    .classify = classify,
                                                    .close_session = close_session},
+                                    .open_model = open_model,
                                     .worker_count = workers,
                                     .queue_max = queue_max,
                                     .deadline_ms = 1000,
@@ -114,6 +153,7 @@ static struct service *open_service(unsigned workers, size_t queue_max, const st
     struct err err;
 
     world.done = world.classified = world.inside = 0;
+    world.model_fails = world.warming_fails = false;
     assert_int_equal(service_open(&service, &options, &err), ST_OK);
     return service;
 }
@@ -427,6 +467,225 @@ static void test_failing_session(void **state)
     world.session_fails = false;
 }
 
+/* ---- another model ---- */
+
+static int swaps_done;
+
+static void on_swapped(struct service_swap *swap)
+{
+    (void)swap;
+    add(&swaps_done, 1);
+}
+
+static void swap_to(struct service *service, struct service_swap *swap, const char *version)
+{
+    struct err err;
+
+    world.next_version = version;
+    swaps_done = 0;
+    *swap = (struct service_swap){.model = {.path = "m", .threshold = 0.25}, .done = on_swapped};
+    assert_int_equal(service_swap_model(service, swap, &err), ST_OK);
+}
+
+static void test_another_model_takes_over(void **state)
+{
+    struct service *service = open_service(2, 4, &clock_system);
+    struct service_job jobs[2] = {job_for("ai"), job_for("ai")};
+    char path[SERVICE_MODEL_PATH_SIZE];
+    struct service_drift drift;
+    struct service_swap swap;
+    struct err err;
+
+    (void)state;
+    assert_int_equal(service_wait_ready(service, &err), ST_OK);
+    assert_int_equal(service_submit(service, &jobs[0], &err), ST_OK);
+    wait_for(&world.done, 1);
+    swap_to(service, &swap, "fake-2");
+    wait_for(&swaps_done, 1);
+    assert_int_equal(swap.status, ST_OK);
+    assert_false(swap.unchanged);
+    assert_string_equal(swap.model_version, "fake-2");
+    assert_string_equal(service_model_version(service), "fake-2");
+    service_read_model_path(path, service);
+    assert_string_equal(path, "m");
+    assert_int_equal(world.sessions, 2); /* those of the old model are closed */
+    service_read_drift(&drift, service);
+    assert_int_equal(drift.window_size, 0); /* the old model's figures are no baseline */
+    assert_true(drift.threshold == 0.25);
+    assert_int_equal(service_submit(service, &jobs[1], &err), ST_OK);
+    wait_for(&world.done, 2);
+    assert_string_equal(jobs[0].prediction.model_version, "fake-1"); /* still there to be read */
+    assert_string_equal(jobs[1].prediction.model_version, "fake-2");
+    assert_true(metric(service, "aidetect_model_swaps_total{outcome=\"success\"}") == 1);
+    assert_true(metric(service, "aidetect_model_info{version=\"fake-2\",sha256=\"fake-2\"}") == 1);
+    assert_true(metric(service, "\naidetect_model_threshold_ratio") == 0.25);
+    service_close(service);
+    assert_int_equal(world.models, 0);
+    assert_int_equal(world.sessions, 0);
+}
+
+static void test_the_same_model_is_left_alone(void **state)
+{
+    struct service *service = open_service(1, 4, &clock_system);
+    struct service_swap swap;
+    struct err err;
+
+    (void)state;
+    assert_int_equal(service_wait_ready(service, &err), ST_OK);
+    for (int i = 0; i < 2; i++) {
+        swap_to(service, &swap, "fake-2");
+        wait_for(&swaps_done, 1);
+        assert_int_equal(swap.status, ST_OK);
+        assert_int_equal(swap.unchanged, i == 1);
+    }
+    assert_int_equal(world.models, 1);
+    assert_true(metric(service, "aidetect_model_swaps_total{outcome=\"unchanged\"}") == 1);
+    service_close(service);
+}
+
+static void check_failed_swap(struct service *service, enum status status, const char *detail)
+{
+    struct service_swap swap;
+    struct service_job job = job_for("ai");
+    struct err err;
+    int done = world.done;
+
+    swap_to(service, &swap, "fake-3");
+    wait_for(&swaps_done, 1);
+    assert_int_equal(swap.status, status);
+    assert_non_null(strstr(swap.err.msg, detail));
+    assert_string_equal(service_model_version(service), "fake-1");
+    assert_int_equal(service_submit(service, &job, &err), ST_OK);
+    wait_for(&world.done, done + 1);
+    assert_string_equal(job.prediction.model_version, "fake-1");
+    assert_int_equal(world.models, 0);
+    assert_int_equal(world.sessions, 2);
+}
+
+static void test_a_bad_model_never_replaces_a_good_one(void **state)
+{
+    struct service *service = open_service(2, 4, &clock_system);
+    struct err err;
+
+    (void)state;
+    assert_int_equal(service_wait_ready(service, &err), ST_OK);
+    world.model_fails = true;
+    check_failed_swap(service, ST_NOT_FOUND, "no model 'm'");
+    world.model_fails = false;
+    world.warming_fails = true;
+    check_failed_swap(service, ST_CORRUPT, "nonsense");
+    world.warming_fails = false;
+    world.session_fails = true;
+    check_failed_swap(service, ST_CORRUPT, "no session today");
+    world.session_fails = false;
+    assert_true(metric(service, "aidetect_model_swaps_total{outcome=\"failure\"}") == 3);
+    service_close(service);
+}
+
+/* The photo under way ends with the model it began with; the next photo has the new one. */
+static void test_a_swap_waits_for_photos_under_way(void **state)
+{
+    struct service *service = open_service(1, 4, &clock_system);
+    struct service_job jobs[2] = {job_for("ai"), job_for("ai")};
+    struct service_swap swap;
+    struct service_swap other = {.done = on_swapped};
+    struct err err;
+
+    (void)state;
+    assert_int_equal(service_wait_ready(service, &err), ST_OK);
+    set_gate(true);
+    assert_int_equal(service_submit(service, &jobs[0], &err), ST_OK);
+    wait_for(&world.inside, 1);
+    assert_int_equal(service_submit(service, &jobs[1], &err), ST_OK);
+    swap_to(service, &swap, "fake-2");
+    while (strcmp(service_model_version(service), "fake-2") != 0)
+        (void)sched_yield();
+    assert_int_equal(service_swap_model(service, &other, &err), ST_BUSY);
+    assert_int_equal(swaps_done, 0);
+    set_gate(false);
+    wait_for(&swaps_done, 1);
+    wait_for(&world.done, 2);
+    assert_string_equal(jobs[0].prediction.model_version, "fake-1");
+    assert_string_equal(jobs[1].prediction.model_version, "fake-2");
+    service_close(service);
+    assert_int_equal(world.models, 0);
+}
+
+static void test_no_swap_before_and_after(void **state)
+{
+    struct service *service = open_service(1, 4, &clock_system);
+    struct service_swap swap = {.done = on_swapped};
+    struct err err;
+
+    (void)state;
+    assert_int_equal(service_wait_ready(service, &err), ST_OK);
+    service_stop(service);
+    assert_int_equal(service_swap_model(service, &swap, &err), ST_CONFLICT);
+    service_close(service);
+}
+
+/* A standing queue lets nobody in who would wait long; a burst on an idle service is taken whole.
+ */
+static void test_a_standing_queue_refuses(void **state)
+{
+    now_us = 1000000;
+    struct service *service = open_service(1, 16, &manual_clock);
+    struct service_job jobs[12];
+    struct err err;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+        jobs[i] = job_for("real");
+    set_gate(true);
+    assert_int_equal(service_submit(service, &jobs[0], &err), ST_OK);
+    wait_for(&world.inside, 1);
+    for (size_t i = 1; i < 11; i++)
+        assert_int_equal(service_submit(service, &jobs[i], &err), ST_OK);
+    (void)pthread_mutex_lock(&world.lock);
+    now_us += 200 * 1000; /* the first photo takes this long, and the queue stands as long */
+    (void)pthread_mutex_unlock(&world.lock);
+    service_set_queue(service, 16, 0, 600000);
+    assert_true(service_longest_busy_us(service) == 200 * 1000);
+    set_gate(false);
+    wait_for(&world.done, 11);
+    set_gate(true);
+    assert_int_equal(service_submit(service, &jobs[0], &err), ST_OK);
+    wait_for(&world.inside, 1);
+    service_set_queue(service, 16, 1, 600000); /* ms that a photo may wait */
+    for (size_t i = 1; i < 11; i++)
+        assert_int_equal(service_submit(service, &jobs[i], &err), ST_OK); /* a burst */
+    (void)pthread_mutex_lock(&world.lock);
+    now_us += 200 * 1000;
+    (void)pthread_mutex_unlock(&world.lock);
+    assert_int_equal(service_submit(service, &jobs[11], &err), ST_BUSY);
+    assert_non_null(strstr(err.msg, "overloaded"));
+    assert_true(metric(service, "aidetect_queue_rejected_total{reason=\"overload\"}") == 1);
+    set_gate(false);
+    wait_for(&world.done, 22);
+    assert_int_equal(service_submit(service, &jobs[11], &err), ST_OK);
+    wait_for(&world.done, 23);
+    assert_true(service_longest_busy_us(service) == 0);
+    service_close(service);
+}
+
+static void test_counts_reloads(void **state)
+{
+    now_us = 5000000;
+    struct service *service = open_service(1, 4, &manual_clock);
+
+    (void)state;
+    assert_true(metric(service, "\naidetect_config_reload_success") == 1);
+    assert_true(metric(service, "\naidetect_config_reload_timestamp_seconds") == 5);
+    now_us = 7000000;
+    service_count_reload(service, false);
+    assert_true(metric(service, "\naidetect_config_reload_success") == 0);
+    assert_true(metric(service, "\naidetect_config_reload_timestamp_seconds") == 5);
+    service_count_reload(service, true);
+    assert_true(metric(service, "\naidetect_config_reload_success") == 1);
+    assert_true(metric(service, "\naidetect_config_reload_timestamp_seconds") == 7);
+    service_close(service);
+}
+
 static void test_counts_requests_in_closed_sets(void **state)
 {
     struct service *service = open_service(1, 1, &clock_system);
@@ -472,6 +731,13 @@ int main(void)
         cmocka_unit_test(test_stop_answers_what_waits),
         cmocka_unit_test(test_failing_session),
         cmocka_unit_test(test_counts_requests_in_closed_sets),
+        cmocka_unit_test(test_another_model_takes_over),
+        cmocka_unit_test(test_the_same_model_is_left_alone),
+        cmocka_unit_test(test_a_bad_model_never_replaces_a_good_one),
+        cmocka_unit_test(test_a_swap_waits_for_photos_under_way),
+        cmocka_unit_test(test_no_swap_before_and_after),
+        cmocka_unit_test(test_a_standing_queue_refuses),
+        cmocka_unit_test(test_counts_reloads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
