@@ -124,11 +124,61 @@ static void test_quote_is_cut(void **state)
     }
 }
 
+static void test_json(void **state)
+{
+    static const struct {
+        const char *line, *json;
+    } cases[] = {
+        {"level=info event=a.b n=17 p=0.25 minus=-3", "{\"level\":\"info\",\"event\":\"a.b\","
+                                                      "\"n\":17,\"p\":0.25,\"minus\":-3}"},
+        {"clean=true error=false none=null", "{\"clean\":true,\"error\":false,\"none\":\"null\"}"},
+        /* ids keep their zeros and stay text, whatever their digits */
+        {"request=0042 trace=1234 key=7 other=0042",
+         "{\"request\":\"0042\",\"trace\":\"1234\",\"key\":\"7\",\"other\":\"0042\"}"},
+        {"a=1e5 b=1.2.3 c=.5 d=5. e=- f=9999999999999999",
+         "{\"a\":\"1e5\",\"b\":\"1.2.3\",\"c\":\".5\",\"d\":\"5.\",\"e\":\"-\","
+         "\"f\":\"9999999999999999\"}"},
+        {"a=\"x=1 \\\"y\\\" \\\\\" b=2", "{\"a\":\"x=1 \\\"y\\\" \\\\\",\"b\":2}"},
+        {"a=\"cut off", "{\"a\":\"cut off\"}"},
+        {"a=\"cut\\", "{\"a\":\"cut\\\\\"}"},
+        {"word a= =b  c=3 ", "{\"a\":\"\",\"c\":3}"},
+        {"", "{}"},
+    };
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        buf_reset(&out);
+        log_write_json(&out, str_of(cases[i].line));
+        buf_add(&out, "", 1);
+        assert_string_equal((const char *)out.at, cases[i].json);
+    }
+    buf_fini(&out);
+}
+
+static void test_json_lines(void **state)
+{
+    (void)state;
+    char line[2048];
+
+    log_set_level(LOG_INFO);
+    log_set_format(LOG_JSON);
+    capture(line, sizeof line, emit_info);
+    assert_memory_equal(line, "{\"time\":\"2", 10);
+    assert_non_null(strstr(line, "\"event\":\"scan.done\",\"photos\":3}\n"));
+    capture(line, sizeof line, emit_long);
+    assert_string_equal(line + strlen(line) - 3, "\"}\n"); /* cut, and still an object */
+    log_set_format(LOG_LOGFMT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_line),
         cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_json_lines),
         cmocka_unit_test(test_long_line_is_cut),
         cmocka_unit_test(test_quote),
         cmocka_unit_test(test_quote_is_cut),
