@@ -113,8 +113,8 @@ static void fill_allowance(struct access_allowance *out, double tokens, bool all
     };
 }
 
-static void ask(struct access_allowance *out, struct access_limiter *limiter, uint64_t subject,
-                const struct access_limit *limit, int64_t now_us, bool take)
+void access_limiter_take(struct access_allowance *out, struct access_limiter *limiter,
+                         uint64_t subject, const struct access_limit *limit, int64_t now_us)
 {
     size_t set = (size_t)subject & (limiter->set_count - 1);
     pthread_mutex_t *lock = &limiter->locks[set % LOCKS];
@@ -124,22 +124,8 @@ static void ask(struct access_allowance *out, struct access_limiter *limiter, ui
     bool known = bucket->subject == subject;
     double tokens = known ? level(bucket, limit, now_us) : limit->burst;
     bool allowed = tokens >= 1;
-    if (take) {
-        tokens -= allowed;
-        *bucket = (struct bucket){subject, now_us, tokens};
-    }
+    tokens -= allowed;
+    *bucket = (struct bucket){subject, now_us, tokens};
     (void)pthread_mutex_unlock(lock);
     fill_allowance(out, tokens, allowed, limit);
-}
-
-void access_limiter_take(struct access_allowance *out, struct access_limiter *limiter,
-                         uint64_t subject, const struct access_limit *limit, int64_t now_us)
-{
-    ask(out, limiter, subject, limit, now_us, true);
-}
-
-void access_limiter_look(struct access_allowance *out, struct access_limiter *limiter,
-                         uint64_t subject, const struct access_limit *limit, int64_t now_us)
-{
-    ask(out, limiter, subject, limit, now_us, false);
 }

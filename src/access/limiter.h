@@ -37,6 +37,3 @@ uint64_t access_limiter_subject(const struct access_limiter *limiter, unsigned k
 /* Takes one token, if there is one.  `now_us` is monotonic. */
 void access_limiter_take(struct access_allowance *out, struct access_limiter *limiter,
                          uint64_t subject, const struct access_limit *limit, int64_t now_us);
-/* The same without taking any. */
-void access_limiter_look(struct access_allowance *out, struct access_limiter *limiter,
-                         uint64_t subject, const struct access_limit *limit, int64_t now_us);

@@ -67,9 +67,10 @@ static enum status read_origins(struct access_policy *policy, const char *text, 
             continue;
         }
         if (policy->origin_count == ACCESS_ORIGINS_MAX)
-            return err_set(err, ST_LIMIT, "over %d origins", ACCESS_ORIGINS_MAX);
+            return err_set(err, ST_LIMIT, "cors.origins: over %d origins", ACCESS_ORIGINS_MAX);
         if (word.len >= ACCESS_ORIGIN_SIZE || !is_origin(word))
-            return err_set(err, ST_INVALID, "'%.*s' is no origin like https://shop.example",
+            return err_set(err, ST_INVALID,
+                           "cors.origins: '%.*s' is no origin like https://shop.example",
                            (int)MIN_OF(word.len, 60u), word.at);
         copy_lower(policy->origins[policy->origin_count++], word);
     }
@@ -82,10 +83,10 @@ static enum status read_hosts(struct access_policy *policy, const char *text, st
 
     for (struct str word = next_word(&rest); word.len; word = next_word(&rest)) {
         if (policy->host_count == ACCESS_HOSTS_MAX)
-            return err_set(err, ST_LIMIT, "over %d hosts", ACCESS_HOSTS_MAX);
+            return err_set(err, ST_LIMIT, "auth.hosts: over %d hosts", ACCESS_HOSTS_MAX);
         if (word.len >= ACCESS_HOST_SIZE || memchr(word.at, '/', word.len))
-            return err_set(err, ST_INVALID, "'%.*s' is no host name", (int)MIN_OF(word.len, 60u),
-                           word.at);
+            return err_set(err, ST_INVALID, "auth.hosts: '%.*s' is no host name",
+                           (int)MIN_OF(word.len, 60u), word.at);
         copy_lower(policy->hosts[policy->host_count++], word);
     }
     return ST_OK;
@@ -111,7 +112,7 @@ enum status access_policy_read(struct access_policy *out, const struct access_se
     }
     enum status st = access_networks_parse(&policy.trusted, str_of(proxies), err);
     if (st != ST_OK) {
-        err_prefix(err, "trusted proxies");
+        err_prefix(err, "proxy.trusted");
         return st;
     }
     st = read_origins(&policy, settings->cors_origins, err);

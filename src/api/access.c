@@ -288,26 +288,23 @@ static bool find_key(struct str *out, const struct http_request *request)
     return true;
 }
 
-static bool too_many_failures(const struct visit *visit, bool failed_now)
+/* Counts a wrong key.  False: the address has sent too many, and the request is answered.  A good
+ * key is never locked out by the bad ones of its neighbours. */
+static bool count_failure(const struct visit *visit)
 {
     double rate = visit->policy->per_minute[ACCESS_RATE_FAILURES];
     const struct access_limit limit = {.per_minute = rate, .burst = rate < 1 ? 1 : rate};
     struct access_allowance allowance;
 
     if (rate == 0)
-        return false;
-    int64_t now_us = clock_monotonic_us(visit->access->clock);
-    uint64_t subject = subject_of(visit, ACCESS_RATE_FAILURES, false);
-    if (failed_now)
-        access_limiter_take(&allowance, visit->access->limiter, subject, &limit, now_us);
-    else
-        access_limiter_look(&allowance, visit->access->limiter, subject, &limit, now_us);
-    if (allowance.allowed)
-        return false;
-    if (!failed_now)
+        return true;
+    access_limiter_take(&allowance, visit->access->limiter,
+                        subject_of(visit, ACCESS_RATE_FAILURES, false), &limit,
+                        clock_monotonic_us(visit->access->clock));
+    if (!allowance.allowed)
         deny(visit, 429, SERVICE_DENIAL_GUESSING, allowance.retry_after_s,
              "too many wrong keys from this address");
-    return true;
+    return allowance.allowed;
 }
 
 static void deny_unknown(const struct visit *visit, enum service_denial why, const char *detail)
@@ -334,15 +331,13 @@ static bool check_key(const struct visit *visit, struct str key)
     enum access_fault fault = ACCESS_FAULT_UNKNOWN;
     int64_t now_s = clock_utc_us(visit->access->clock) / 1000000;
 
-    if (too_many_failures(visit, false))
-        return false;
     if (visit->access->keys)
         fault = access_keystore_find(&visit->client->identity, visit->access->keys, key, now_s);
     visit->client->has_key = fault == ACCESS_FAULT_NONE;
     if (visit->client->has_key)
         return true;
-    (void)too_many_failures(visit, true);
-    deny_unknown(visit, faults[fault].why, faults[fault].detail);
+    if (count_failure(visit))
+        deny_unknown(visit, faults[fault].why, faults[fault].detail);
     return false;
 }
 

@@ -128,6 +128,8 @@ int cmd_scan(const struct cli_arguments *arguments, struct err *err);
 int cmd_client(const struct cli_arguments *arguments, struct err *err);
 int cmd_explain(const struct cli_arguments *arguments, struct err *err);
 int cmd_serve(const struct cli_arguments *arguments, struct err *err);
+int cmd_keys(const struct cli_arguments *arguments, struct err *err);
+int cmd_audit(const struct cli_arguments *arguments, struct err *err);
 int cmd_config(const struct cli_arguments *arguments, struct err *err);
 int cmd_train(const struct cli_arguments *arguments, struct err *err);
 int cmd_evaluate(const struct cli_arguments *arguments, struct err *err);

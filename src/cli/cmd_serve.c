@@ -11,6 +11,7 @@
 #include "api/api.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/access.h"
 #include "service/config.h"
 #include "service/service.h"
 
@@ -75,6 +76,7 @@ static enum status open_service(struct service **out, const struct service_confi
 static enum status open_api(struct api **out, struct service *service,
                             const struct service_config *config, struct err *err)
 {
+    struct cli_access_paths paths;
     struct api_options options = {
         .listen = config->listen,
         .service = service,
@@ -94,17 +96,20 @@ static enum status open_api(struct api **out, struct service *service,
 
     if (getentropy(&options.request_id_seed, sizeof options.request_id_seed) != 0)
         options.request_id_seed = (uint64_t)clock_utc_us(&clock_system);
+    cli_access_paths(&paths, config);
+    cli_access_options(&options, config, &paths);
     return api_open(out, &options, err);
 }
 
 /* "http://127.0.0.1:8080": the address that was asked for, with the port that was got. */
-static void print_url(const char *listen, unsigned port)
+static void print_url(const struct service_config *config, unsigned port)
 {
+    const char *listen = config->listen;
     const char *colon = strrchr(listen, ':');
     int host_len = colon ? (int)(colon - listen) : 0;
 
-    printf("listening on http://%.*s:%u\n", host_len ? host_len : 7, host_len ? listen : "0.0.0.0",
-           port);
+    printf("listening on %s://%.*s:%u\n", config->tls_certificate[0] ? "https" : "http",
+           host_len ? host_len : 7, host_len ? listen : "0.0.0.0", port);
     (void)fflush(stdout);
 }
 
@@ -128,7 +133,7 @@ static int run_until_signal(struct service *service, struct api *api,
 {
     int signal_number = 0;
 
-    print_url(config->listen, api_port(api));
+    print_url(config, api_port(api));
     if (service_wait_ready(service, err) != ST_OK)
         return cli_exit_of(err->code);
     log_info("serve.ready", "port=%u", api_port(api));
@@ -152,6 +157,7 @@ static int serve(const struct service_config *config, struct err *err)
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
 
+    cli_apply_log(config);
     enum status st = open_service(&service, config, err);
     if (st == ST_OK)
         st = open_api(&api, service, config, err);

@@ -104,13 +104,79 @@ static const struct cli_option client_options[] = {
         .help = "one setting over those of file and environment; may be repeated"                  \
     }
 
+#define CONFIG_OPTION                                                                              \
+    {                                                                                              \
+        .name = "config", .short_name = 'c', .type = CLI_TEXT, .value_name = "FILE",               \
+        .help = "settings; without it $AIDETECT_CONFIG, configs/aidetect.yaml, "                   \
+                "/etc/aidetect/aidetect.yaml, whichever exists"                                    \
+    }
+#define DATA_OPTION                                                                                \
+    {                                                                                              \
+        .name = "data", .short_name = 'd', .type = CLI_TEXT, .value_name = "DIR",                  \
+        .setting = "data"                                                                          \
+    }
+
+static const struct cli_option keys_options[] = {
+    {.name = "role",
+     .short_name = 'r',
+     .type = CLI_CHOICE,
+     .value_name = "predict|operator|admin",
+     .initial = "predict",
+     .help = "of create: what the key may do; each role may do what those before it may"},
+    {.name = "expires-days",
+     .type = CLI_INT,
+     .value_name = "N",
+     .low = 0,
+     .top = 3650,
+     .initial = "0",
+     .help = "of create: days for which the key is good; 0: until it is revoked"},
+    {.name = "limit-factor",
+     .type = CLI_DOUBLE,
+     .value_name = "X",
+     .low = 0.001,
+     .top = 10000,
+     .initial = "1",
+     .help = "of create: rate limits of this key, in multiples of the configured ones"},
+    {.name = "grace-hours",
+     .type = CLI_INT,
+     .value_name = "N",
+     .low = 0,
+     .top = 2160,
+     .initial = "24",
+     .help = "of rotate: hours for which the old key stays good beside the new one"},
+    {.name = "format",
+     .short_name = 'f',
+     .type = CLI_CHOICE,
+     .value_name = "table|json",
+     .initial = "table",
+     .help = "of list: how keys are printed"},
+    DATA_OPTION,
+    CONFIG_OPTION,
+    SET_OPTION,
+};
+
+static const struct cli_option audit_options[] = {
+    {.name = "limit",
+     .short_name = 'n',
+     .type = CLI_INT,
+     .value_name = "N",
+     .low = 0,
+     .top = 100000000,
+     .initial = "50",
+     .help = "of list: the last N acts; 0: all"},
+    {.name = "format",
+     .short_name = 'f',
+     .type = CLI_CHOICE,
+     .value_name = "table|json",
+     .initial = "table",
+     .help = "of list: a table, or one JSON object a line"},
+    DATA_OPTION,
+    CONFIG_OPTION,
+    SET_OPTION,
+};
+
 static const struct cli_option serve_options[] = {
-    {.name = "config",
-     .short_name = 'c',
-     .type = CLI_TEXT,
-     .value_name = "FILE",
-     .help = "settings; without it $AIDETECT_CONFIG, configs/aidetect.yaml, "
-             "/etc/aidetect/aidetect.yaml, whichever exists"},
+    CONFIG_OPTION,
     SET_OPTION,
     {.name = "print-config",
      .type = CLI_FLAG,
@@ -316,6 +382,39 @@ const struct cli_command cli_commands[] = {
      .examples = "aidetect config check /etc/aidetect/aidetect.yaml\n"
                  "aidetect config print --set queue.max=16",
      .run = cmd_config},
+    {.name = "keys",
+     .summary = "make, list, rotate and revoke API keys",
+     .operands = "create|list|rotate|revoke [NAME|ID]",
+     .operands_min = 1,
+     .operands_max = 2,
+     OPTIONS(keys_options),
+     .description =
+         "A key is printed once, when it is made; the file keeps its SHA-256. A running server "
+         "takes up changes within a second. Rotating makes a new key for the same id and leaves "
+         "the old one good for a while, so that clients can change over. Every change is recorded "
+         "(aidetect audit).\n\n"
+         "The file is auth.keys of the settings, by default keys.json in the data folder, and "
+         "must be readable by its owner only.",
+     .examples = "aidetect keys create checkout --role predict --expires-days 365\n"
+                 "aidetect keys list\n"
+                 "aidetect keys rotate 3f9c01d2a4b7 --grace-hours 48\n"
+                 "aidetect keys revoke 3f9c01d2a4b7",
+     .run = cmd_keys},
+    {.name = "audit",
+     .summary = "show the record of administrative acts",
+     .operands = "list|verify",
+     .operands_min = 1,
+     .operands_max = 1,
+     OPTIONS(audit_options),
+     .description =
+         "Each line names who did what to what, from where and how it ended. Lines are only ever "
+         "appended, and each is sealed with the hash of the one before: verify finds lines that "
+         "were changed or removed, but not a record that was cut off at its end.\n\n"
+         "Exit status of verify: 0 when every line is intact, 1 when one is not.",
+     .examples = "aidetect audit list --limit 20\n"
+                 "aidetect audit verify\n"
+                 "aidetect audit list --limit 0 --format json | jq -r .actor | sort | uniq -c",
+     .run = cmd_audit},
     {.name = "train",
      .summary = "train a model on labelled photos",
      OPTIONS(train_options),

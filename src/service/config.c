@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "access/policy.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "http/listen.h"
@@ -142,6 +143,22 @@ static enum status read_flags(struct service_loaded_config *out,
 static const char *source_text(char *out, size_t size, const struct service_loaded_config *loaded,
                                size_t i);
 
+static enum status check_access(const struct service_loaded_config *loaded, struct err *err)
+{
+    struct access_policy *policy = mem_alloc(1, sizeof *policy);
+    const struct service_config *values = &loaded->values;
+    struct access_settings settings;
+    char source[VALUE_SIZE];
+
+    service_access_settings(&settings, values);
+    enum status st = access_policy_read(policy, &settings, err);
+    mem_free(policy);
+    if (st == ST_OK && values->tls_key[0] && !values->tls_certificate[0])
+        st = err_set(err, ST_INVALID, "%s: tls.key without tls.certificate",
+                     source_text(source, sizeof source, loaded, SETTING_tls_key));
+    return st;
+}
+
 /* What no single row can say. */
 static enum status check_together(const struct service_loaded_config *loaded, struct err *err)
 {
@@ -152,6 +169,8 @@ static enum status check_together(const struct service_loaded_config *loaded, st
     enum status st = http_listen_split(&host, &port, loaded->values.listen, err);
     if (st != ST_OK)
         err_prefix(err, "%s: listen", source_text(source, sizeof source, loaded, SETTING_listen));
+    if (st == ST_OK)
+        st = check_access(loaded, err);
     return st;
 }
 

@@ -8,6 +8,7 @@
 
 #define SERVICE_TEXT_SIZE       128
 #define SERVICE_PATH_SIZE       512
+#define SERVICE_LIST_SIZE       1024
 #define SERVICE_CHOICE_SIZE     16
 #define SERVICE_ENV_PREFIX      "AIDETECT_"
 #define SERVICE_CONFIG_FILE_MAX (1u << 20) /* bytes of a configuration file */
@@ -88,6 +89,10 @@ void service_config_env_name(char out[SERVICE_ENV_NAME_SIZE], const char *settin
  * Kubernetes sets by itself beside a service called "aidetect". */
 void service_config_unknown_env(const char *const *environment,
                                 void (*visit)(void *payload, struct str name), void *payload);
+
+struct access_settings;
+/* The rows that access/policy.h reads; borrows the texts.  loopback_only is false. */
+void service_access_settings(struct access_settings *out, const struct service_config *config);
 
 /* Calls visit(payload, index) for each setting that is not the same in both. */
 void service_config_diff(const struct service_config *a, const struct service_config *b,

@@ -46,15 +46,17 @@ def check(condition, message):
 class Server:
     """One `aidetect serve` on a free port; only this process is ever stopped."""
 
-    def __init__(self, build, folder, *options, model="ai"):
-        self.build, self.folder = build, folder
+    tls = None  # an ssl.SSLContext once the server speaks TLS
+
+    def __init__(self, build, folder, *options, model="ai", tls=None):
+        self.build, self.folder, self.tls = build, folder, tls
         path = self.made("make_model", model, "model.safetensors")
         self.log = open(os.path.join(folder, "log"), "ab")
         self.process = subprocess.Popen(
             [os.path.join(build, "aidetect"), "serve", "--listen", "127.0.0.1:0",
              "--model", path, *options], stdout=subprocess.PIPE, stderr=self.log, text=True)
         line = self.process.stdout.readline()
-        match = re.fullmatch(r"listening on http://127\.0\.0\.1:(\d+)\n", line)
+        match = re.fullmatch(r"listening on https?://127\.0\.0\.1:(\d+)\n", line)
         check(match, f"the server said {line!r}")
         self.port = int(match.group(1))
         self.wait_ready()
@@ -70,9 +72,13 @@ class Server:
             return file.read()
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT)
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT)
+        return self.tls.wrap_socket(connection, server_hostname="localhost") if self.tls else connection
 
     def connection(self):
+        if self.tls:
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=TIMEOUT,
+                                               context=self.tls)
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
 
     def get(self, path):

@@ -70,24 +70,6 @@ static void test_a_refusal_costs_nothing(void **state)
     access_limiter_close(limiter);
 }
 
-static void test_looking_takes_nothing(void **state)
-{
-    struct access_limiter *limiter = open_limiter(64);
-    uint64_t subject = subject_of(limiter, 0, 1);
-    struct access_allowance seen;
-
-    (void)state;
-    for (int i = 0; i < 100; i++)
-        access_limiter_look(&seen, limiter, subject, &thirty, 0);
-    assert_true(seen.allowed);
-    assert_int_equal(seen.remaining, 30);
-    for (int i = 0; i < 30; i++)
-        (void)take(limiter, subject, 0);
-    access_limiter_look(&seen, limiter, subject, &thirty, 0);
-    assert_false(seen.allowed);
-    access_limiter_close(limiter);
-}
-
 static void test_subjects_and_kinds_are_apart(void **state)
 {
     struct access_limiter *limiter = open_limiter(1024);
@@ -142,7 +124,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_burst_then_refill),
         cmocka_unit_test(test_a_refusal_costs_nothing),
-        cmocka_unit_test(test_looking_takes_nothing),
         cmocka_unit_test(test_subjects_and_kinds_are_apart),
         cmocka_unit_test(test_strangers_do_not_grow_the_table),
         cmocka_unit_test(test_size),

@@ -60,7 +60,7 @@ static void test_settings_that_are_wrong(void **state)
     settings = access_settings_default;
     settings.trusted_proxies = "edge";
     assert_int_equal(access_policy_read(&policy, &settings, &err), ST_INVALID);
-    assert_non_null(strstr(err.msg, "trusted proxies"));
+    assert_non_null(strstr(err.msg, "proxy.trusted"));
     settings = access_settings_default;
     settings.per_minute[ACCESS_RATE_BATCH] = -1;
     assert_int_equal(access_policy_read(&policy, &settings, &err), ST_INVALID);
