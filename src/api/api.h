@@ -25,6 +25,7 @@ struct api_options {
     unsigned thread_count;            /* of HTTP; 0: 1 */
     uint64_t request_id_seed;
     const struct clock *clock; /* borrowed */
+    bool no_pages;             /* the API alone */
 };
 
 /* The route templates, for struct service_options: metrics name routes, not raw paths. */

@@ -17,9 +17,9 @@ static bool contains(struct str text, const char *word)
     return false;
 }
 
-static void answer_file(struct http_request *request, struct str name)
+static void answer_file(const struct api *api, struct http_request *request, struct str name)
 {
-    const struct web_file *file = web_find(name);
+    const struct web_file *file = api->options.no_pages ? NULL : web_find(name);
 
     if (file)
         web_answer(request, file);
@@ -28,13 +28,14 @@ static void answer_file(struct http_request *request, struct str name)
 }
 
 /* A browser names HTML among what it accepts; curl and scripts do not. */
-bool api_answer_front_page(struct http_request *request)
+bool api_answer_front_page(const struct api *api, struct http_request *request)
 {
     struct str accept;
 
-    if (!http_request_header(&accept, request, "Accept") || !contains(accept, "text/html"))
+    if (api->options.no_pages || !http_request_header(&accept, request, "Accept") ||
+        !contains(accept, "text/html"))
         return false;
-    answer_file(request, str_of("predict.html"));
+    answer_file(api, request, str_of("predict.html"));
     return true;
 }
 
@@ -42,16 +43,14 @@ void api_handle_page(void *payload, struct http_request *request)
 {
     bool status = str_equal(http_request_path(request), "/status");
 
-    (void)payload;
-    answer_file(request, str_of(status ? "status.html" : "docs.html"));
+    answer_file(payload, request, str_of(status ? "status.html" : "docs.html"));
 }
 
 void api_handle_web_file(void *payload, struct http_request *request)
 {
     struct str name;
 
-    (void)payload;
     if (!http_request_parameter(&name, request, "file"))
         name = str_of("");
-    answer_file(request, name);
+    answer_file(payload, request, name);
 }

@@ -84,7 +84,7 @@ void api_handle_page(void *payload, struct http_request *request);
 void api_handle_web_file(void *payload, struct http_request *request);
 
 /* The page for people at `/`, when that is what the client asks for; false otherwise. */
-bool api_answer_front_page(struct http_request *request);
+bool api_answer_front_page(const struct api *api, struct http_request *request);
 
 /* ?detail=full or plain.  False: neither, and the request is answered. */
 bool api_read_detail(bool *full, struct http_request *request);

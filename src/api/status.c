@@ -110,9 +110,8 @@ void api_handle_metrics(void *payload, struct http_request *request)
 
 void api_handle_index(void *payload, struct http_request *request)
 {
-    (void)payload;
     http_answer_field(request, "Vary", "Accept");
-    if (api_answer_front_page(request))
+    if (api_answer_front_page(payload, request))
         return;
     struct json *value = json_new_object();
     struct json *routes = json_new_array();

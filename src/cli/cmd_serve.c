@@ -81,6 +81,7 @@ static enum status open_api(struct api **out, struct service *service,
         .listen = config->listen,
         .service = service,
         .clock = &clock_system,
+        .no_pages = !config->web_pages,
         .thread_count = (unsigned)config->http_threads,
         .limits =
             {
