@@ -4,6 +4,7 @@
 CASE has functions `test_WHAT(web)`; each gets the pages of one running server, opened afresh, with
 the edge (edge.py) passing everything on, in light colours and on a desktop.
 Standard library only.  Exit status 1 on a failure, 77 when there is no program or no browser."""
+import contextlib
 import importlib.util
 import os
 import sys
@@ -34,6 +35,21 @@ class Web:
         self.browser.run("localStorage.clear(); sessionStorage.clear();")
         self.browser.console()
         self.browser.requested()
+
+    @contextlib.contextmanager
+    def serve(self, *options):
+        """The pages of another server, with other options, for as long as the block lasts."""
+        before = self.server, self.edge
+        self.server = Server(self.build, self.folder, *options)
+        self.edge = Edge(self.server.port)
+        try:
+            yield
+        finally:
+            self.open("/")
+            self.edge.close()
+            status = self.server.stop()
+            self.server, self.edge = before
+        check(status == 0, f"the server ended with status {status}")
 
     def open(self, path):
         self.browser.open(self.edge.url + path)

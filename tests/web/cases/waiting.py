@@ -1,4 +1,7 @@
 """The page at /: what stands between a photo and its verdict, and how it goes on."""
+import os
+import subprocess
+
 from answers import verdict
 from edge import Edge, error
 from run_server import check
@@ -76,6 +79,25 @@ def test_a_missing_key_is_asked_for_and_sent(web):
     stored = web.browser.run("return [JSON.stringify(sessionStorage), JSON.stringify(localStorage), document.cookie];")
     check("adk_secret" in stored[0] and "adk_secret" not in stored[1] + stored[2], stored)
     check("adk_secret" not in "".join(web.browser.texts(".developers pre")), "the key is on the page")
+
+
+def test_a_server_with_keys_takes_one(web):
+    data = os.path.join(web.folder, "keys")
+    made = subprocess.run([os.path.join(web.build, "aidetect"), "keys", "create", "visitor", "--data", data],
+                          capture_output=True, text=True, check=True)
+    key = made.stdout.strip()
+    with web.serve("--set", "auth.required=on", "--set", f"data={data}"):
+        web.open("/")
+        held(web, "locked")
+        web.browser.click("#notice button")
+        web.browser.type("#key", "not-a-key\ue007")
+        web.browser.wait("!document.querySelector('.key').open")
+        web.browser.wait("document.querySelector('#notice:not([hidden])')?.dataset.kind === 'locked'")
+        web.browser.click("#notice button")
+        web.browser.run("document.querySelector('#key').value = '';")
+        web.browser.type("#key", f"{key}\ue007")
+        goes_on(web)
+        web.browser.wait("document.querySelector('.map')")
 
 
 def test_stopping_ends_the_wait(web):
