@@ -8,7 +8,7 @@ if(DNNL_VERSION_HEADER)
 endif()
 set(LIBRARY_ROWS "    {\"onednn\", \"${ONEDNN_VERSION}\"},\n")
 foreach(row libjpeg=JPEG libpng=PNG libwebp=WEBP_libwebp jansson=JANSSON libyaml=YAML
-            libcrypto=CRYPTO libmicrohttpd=MICROHTTPD libcurl=CURL)
+            libcrypto=CRYPTO libmicrohttpd=MICROHTTPD libcurl=CURL sqlite=SQLITE libpq=POSTGRES)
   string(REGEX REPLACE "=.*" "" name ${row})
   string(REGEX REPLACE ".*=" "" variable ${row})
   string(APPEND LIBRARY_ROWS "    {\"${name}\", \"${${variable}_VERSION}\"},\n")

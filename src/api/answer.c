@@ -44,6 +44,7 @@ static const enum service_error of_status[] = {
     [ST_BUSY] = SERVICE_ERROR_BUSY,
     [ST_NOMEM] = SERVICE_ERROR_BUSY,
     [ST_IO] = SERVICE_ERROR_INTERNAL,
+    [ST_UNAVAILABLE] = SERVICE_ERROR_UNAVAILABLE,
     [ST_CORRUPT] = SERVICE_ERROR_INTERNAL,
 };
 _Static_assert(ARRAY_LEN(of_status) == ST_COUNT, "one error for each status");

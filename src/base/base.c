@@ -7,10 +7,10 @@
 #include <string.h>
 
 static const char *const status_names[] = {
-    [ST_OK] = "ok",           [ST_INVALID] = "invalid",     [ST_UNSUPPORTED] = "unsupported",
-    [ST_LIMIT] = "limit",     [ST_NOT_FOUND] = "not_found", [ST_CONFLICT] = "conflict",
-    [ST_BUSY] = "busy",       [ST_NOMEM] = "no_memory",     [ST_IO] = "input_output",
-    [ST_CORRUPT] = "corrupt",
+    [ST_OK] = "ok",           [ST_INVALID] = "invalid",         [ST_UNSUPPORTED] = "unsupported",
+    [ST_LIMIT] = "limit",     [ST_NOT_FOUND] = "not_found",     [ST_CONFLICT] = "conflict",
+    [ST_BUSY] = "busy",       [ST_NOMEM] = "no_memory",         [ST_IO] = "input_output",
+    [ST_CORRUPT] = "corrupt", [ST_UNAVAILABLE] = "unavailable",
 };
 _Static_assert(ARRAY_LEN(status_names) == ST_COUNT, "one name for each status");
 

@@ -22,11 +22,12 @@ enum status {
     ST_UNSUPPORTED, /* well-formed, but a kind we do not handle */
     ST_LIMIT,       /* over a stated limit */
     ST_NOT_FOUND,
-    ST_CONFLICT, /* state does not allow it now */
-    ST_BUSY,     /* try again later */
-    ST_NOMEM,    /* a size from outside could not be allocated */
-    ST_IO,       /* file, socket or library failure */
-    ST_CORRUPT,  /* our own stored data fails its checks */
+    ST_CONFLICT,    /* state does not allow it now */
+    ST_BUSY,        /* try again later */
+    ST_NOMEM,       /* a size from outside could not be allocated */
+    ST_IO,          /* file, socket or library failure */
+    ST_CORRUPT,     /* our own stored data fails its checks */
+    ST_UNAVAILABLE, /* another system, such as a database, is away */
     ST_COUNT
 };
 

@@ -463,7 +463,7 @@ enum cli_exit cli_exit_of(enum status code)
         [ST_OK] = CLI_FINE,       [ST_INVALID] = CLI_PARTIAL, [ST_UNSUPPORTED] = CLI_PARTIAL,
         [ST_LIMIT] = CLI_PARTIAL, [ST_NOT_FOUND] = CLI_IO,    [ST_CONFLICT] = CLI_INTERNAL,
         [ST_BUSY] = CLI_IO,       [ST_NOMEM] = CLI_INTERNAL,  [ST_IO] = CLI_IO,
-        [ST_CORRUPT] = CLI_IO,
+        [ST_CORRUPT] = CLI_IO,    [ST_UNAVAILABLE] = CLI_IO,
     };
     _Static_assert(ARRAY_LEN(exits) == ST_COUNT, "every status has an exit code");
     return exits[code];
