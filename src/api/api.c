@@ -103,6 +103,7 @@ enum status api_open(struct api **out, const struct api_options *options, struct
     fill_http_routes(api->routes);
     const struct http_options http = {
         .listen = options->listen,
+        .listen_fd = options->listen_fd,
         .routes = api->routes,
         .route_count = ARRAY_LEN(api->routes),
         .limits = options->limits,
@@ -138,6 +139,16 @@ enum status api_reload(struct api *api, const struct api_access_options *options
 unsigned api_port(const struct api *api)
 {
     return http_server_port(api->server);
+}
+
+int api_listen_fd(const struct api *api)
+{
+    return http_server_listen_fd(api->server);
+}
+
+bool api_wait_closed(struct api *api, unsigned timeout_ms)
+{
+    return http_server_wait_closed(api->server, timeout_ms);
 }
 
 bool api_drain(struct api *api, unsigned timeout_ms)

@@ -18,6 +18,7 @@ struct api_access_options {
 
 struct api_options {
     const char *listen;        /* "ADDR:PORT"; port 0: a free one */
+    int listen_fd;             /* > 0: a listening socket that is used instead; taken over */
     struct service *service;   /* borrowed; outlives the API, stopped before api_close */
     struct http_limits limits; /* zeros: the defaults */
     struct http_tls_options tls;
@@ -34,10 +35,13 @@ extern const size_t api_endpoint_count;
 
 enum status api_open(struct api **out, const struct api_options *options, struct err *err) MUST_USE;
 unsigned api_port(const struct api *api);
+int api_listen_fd(const struct api *api); /* to hand it to a successor; borrowed */
 /* Applies settings, keys and certificate that changed; what cannot be read stays as it was.  Not
  * the paths and not bucket_count.  Any thread. */
 enum status api_reload(struct api *api, const struct api_access_options *options,
                        struct err *err) MUST_USE;
 /* No new connections, then waits until every request is answered; false after timeout_ms. */
 bool api_drain(struct api *api, unsigned timeout_ms) MUST_USE;
+/* After api_drain: kept connections end with their next answer; false when that takes longer. */
+bool api_wait_closed(struct api *api, unsigned timeout_ms) MUST_USE;
 void api_close(struct api *api); /* NULL is fine */

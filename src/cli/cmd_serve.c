@@ -1,30 +1,26 @@
 /* cli/cmd_serve.c - aidetect serve: model, service and API in order up, and in order down. */
-#include "cli/cli.h"
-
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "api/api.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/access.h"
-#include "service/config.h"
-#include "service/service.h"
+#include "cli/serve.h"
+#include "cli/systemd.h"
 
 #include "revision.h"
 
-#define PATH_SIZE      4096
 #define TEXT_BYTES_MAX (1u << 20)
-#define ANSWER_WAIT_MS 2000 /* for answers to leave, once nothing is computed any more */
 
-/* What the settings say about the model; `named` as in cli_find_model(). */
-static enum status model_options(struct service_model_options *out,
-                                 const struct service_config *config, const char *named,
-                                 struct err *err)
+enum status serve_model_options(struct service_model_options *out,
+                                const struct service_config *config, const char *named,
+                                struct err *err)
 {
     *out = (struct service_model_options){
         .threshold = config->threshold,
@@ -40,12 +36,12 @@ static enum status open_models(struct service_options *options, const struct ser
 {
     struct service_model_options shadow;
 
-    enum status st = model_options(&options->model, config, config->model, err);
+    enum status st = serve_model_options(&options->model, config, config->model, err);
     if (st == ST_OK)
         st = service_detect_open(&options->classifier, &options->model, err);
     if (st != ST_OK || !config->shadow[0])
         return st;
-    st = model_options(&shadow, config, config->shadow, err);
+    st = serve_model_options(&shadow, config, config->shadow, err);
     if (st == ST_OK)
         st = service_detect_open(&options->shadow, &shadow, err);
     if (st != ST_OK)
@@ -74,11 +70,12 @@ static enum status open_service(struct service **out, const struct service_confi
 }
 
 static enum status open_api(struct api **out, struct service *service,
-                            const struct service_config *config, struct err *err)
+                            const struct service_config *config, int listen_fd, struct err *err)
 {
     struct cli_access_paths paths;
     struct api_options options = {
         .listen = config->listen,
+        .listen_fd = listen_fd,
         .service = service,
         .clock = &clock_system,
         .no_pages = !config->web_pages,
@@ -114,62 +111,67 @@ static void print_url(const struct service_config *config, unsigned port)
     (void)fflush(stdout);
 }
 
-/* Readiness goes first, then no new connections, then what was accepted is answered. */
-static void drain(struct service *service, struct api *api, const struct service_config *config)
+static void block_signals(void)
 {
-    unsigned timeout_ms = (unsigned)config->drain_timeout_ms;
-
-    log_info("serve.drain", "timeout_ms=%u", timeout_ms);
-    service_start_draining(service);
-    bool idle = api_drain(api, timeout_ms);
-    service_stop(service);
-    if (!idle && !api_drain(api, ANSWER_WAIT_MS))
-        log_warn("serve.drain_incomplete", "some clients did not take their answers, closing");
-    log_info("serve.stopped", "clean=%s", idle ? "true" : "false");
-}
-
-static int run_until_signal(struct service *service, struct api *api,
-                            const struct service_config *config, const sigset_t *signals,
-                            struct err *err)
-{
-    int signal_number = 0;
-
-    print_url(config, api_port(api));
-    if (service_wait_ready(service, err) != ST_OK)
-        return cli_exit_of(err->code);
-    log_info("serve.ready", "port=%u", api_port(api));
-    while (sigwait(signals, &signal_number) != 0)
-        ; /* interrupted: wait again */
-    drain(service, api, config);
-    return CLI_FINE;
-}
-
-static int serve(const struct service_config *config, struct err *err)
-{
-    struct service *service = NULL;
-    struct api *api = NULL;
     sigset_t signals;
-    int code;
 
-    /* Blocked before any thread starts, so that only sigwait above ever sees them. */
+    /* Before any thread starts, so that only serve_loop ever sees them. */
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
+    (void)sigaddset(&signals, SIGUSR2);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+}
 
-    cli_apply_log(config);
-    enum status st = open_service(&service, config, err);
+/* A successor listens only once it is ready: what it accepts, its predecessor would have answered.
+ * Otherwise probes are answered while the model is loaded. */
+static enum status open_all(struct serve *serve, struct err *err)
+{
+    const struct service_config *config = &serve->config->values;
+    int listen_fd = serve->inherited.listen_fd;
+    enum status st = ST_OK;
+
+    serve->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (serve->wake_fd < 0)
+        return err_set(err, ST_IO, "cannot make an event descriptor: %s", strerror(errno));
+    if (!listen_fd)
+        st = systemd_listen_fd(&listen_fd, err);
     if (st == ST_OK)
-        st = open_api(&api, service, config, err);
-    if (st != ST_OK)
+        st = open_service(&serve->service, config, err);
+    if (st == ST_OK && serve->inherited.listen_fd)
+        st = service_wait_ready(serve->service, err);
+    if (st == ST_OK)
+        st = open_api(&serve->api, serve->service, config, listen_fd, err);
+    if (st == ST_OK)
+        print_url(config, api_port(serve->api));
+    return st == ST_OK ? service_wait_ready(serve->service, err) : st;
+}
+
+static int run(struct serve *serve, struct err *err)
+{
+    int code;
+
+    block_signals();
+    upgrade_init(&serve->upgrade);
+    upgrade_inherit(&serve->inherited);
+    enum status st = open_all(serve, err);
+    if (st == ST_OK) {
+        log_info("serve.ready", "port=%u", api_port(serve->api));
+        systemd_notify("READY=1\nSTATUS=serving");
+        upgrade_tell_ready(&serve->inherited);
+        code = serve_loop(serve, err);
+    } else {
         code = cli_exit_of(st);
-    else
-        code = run_until_signal(service, api, config, &signals, err);
-    if (service)
-        service_stop(service); /* answers whatever is left: the API may close then */
-    api_close(api);
-    service_close(service);
+    }
+    if (serve->service)
+        service_stop(serve->service); /* answers whatever is left: the API may close then */
+    api_close(serve->api);
+    service_close(serve->service);
+    serve_reload_drop(serve);
+    if (serve->wake_fd > 0)
+        (void)close(serve->wake_fd);
     return code;
 }
 
@@ -186,16 +188,17 @@ static int print_config(const struct service_loaded_config *loaded)
 
 int cmd_serve(const struct cli_arguments *arguments, struct err *err)
 {
+    struct serve *serve = mem_alloc(1, sizeof *serve);
     struct service_loaded_config *loaded = mem_alloc(1, sizeof *loaded);
-    enum log_level level = LOG_INFO;
     int code = CLI_FINE;
 
+    serve->arguments = arguments;
+    serve->config = loaded;
     if (cli_load_settings(loaded, arguments, cli_text(arguments, "config"), &code, err) == ST_OK) {
-        if (log_level_parse(&level, str_of(loaded->values.log_level)))
-            log_set_level(level);
-        code = cli_flag(arguments, "print-config") ? print_config(loaded)
-                                                   : serve(&loaded->values, err);
+        cli_apply_log(&loaded->values);
+        code = cli_flag(arguments, "print-config") ? print_config(loaded) : run(serve, err);
     }
     mem_free(loaded);
+    mem_free(serve);
     return code;
 }

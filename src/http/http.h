@@ -66,7 +66,8 @@ struct http_tls_options {
 
 struct http_options {
     const char
-        *listen; /* "ADDR:PORT", "[ADDR]:PORT", ":PORT" for all addresses; port 0: a free one */
+        *listen;   /* "ADDR:PORT", "[ADDR]:PORT", ":PORT" for all addresses; port 0: a free one */
+    int listen_fd; /* > 0: a listening socket that is used instead; the server's once it is open */
     const struct http_route *routes; /* borrowed */
     size_t route_count;
     struct http_limits limits;
@@ -89,6 +90,8 @@ struct http_options {
 enum status http_server_open(struct http_server **out, const struct http_options *options,
                              struct err *err) MUST_USE;
 unsigned http_server_port(const struct http_server *server);
+/* The listening socket, to hand it to a successor before http_server_quiesce; borrowed. */
+int http_server_listen_fd(const struct http_server *server);
 /* Reads certificate and key again, for connections that are made from now on.  On failure the old
  * ones stay.  ST_OK without TLS.  Any thread. */
 enum status http_server_reload_tls(struct http_server *server, struct err *err) MUST_USE;
@@ -96,6 +99,8 @@ enum status http_server_reload_tls(struct http_server *server, struct err *err) 
 void http_server_quiesce(struct http_server *server);
 /* Waits until no request is under way; false when that takes over timeout_ms. */
 bool http_server_wait_idle(struct http_server *server, unsigned timeout_ms) MUST_USE;
+/* Waits until every connection is closed: quiesced, each ends with its next answer. */
+bool http_server_wait_closed(struct http_server *server, unsigned timeout_ms) MUST_USE;
 /* Every deferred request must have been answered.  NULL is fine. */
 void http_server_close(struct http_server *server);
 

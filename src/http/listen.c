@@ -2,6 +2,7 @@
 #include "http/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -103,5 +104,20 @@ enum status http_listen(int *fd, unsigned *port, const char *address, struct err
         return err_set(err, ST_IO, "cannot listen on '%.100s': %s", address, strerror(error));
     *fd = found;
     *port = port_of(found);
+    return ST_OK;
+}
+
+enum status http_listen_adopt(int fd, unsigned *port, struct err *err)
+{
+    int listening = 0;
+    socklen_t len = sizeof listening;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0 || !listening)
+        return err_set(err, ST_INVALID, "descriptor %d is not a listening socket", fd);
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+        return err_set(err, ST_IO, "cannot use descriptor %d: %s", fd, strerror(errno));
+    *port = port_of(fd);
     return ST_OK;
 }

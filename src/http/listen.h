@@ -10,3 +10,6 @@ enum status http_listen_split(struct str *host, struct str *port, const char *ad
                               struct err *err) MUST_USE;
 /* A bound, listening, non-blocking socket (the caller's, close it) and the port it got. */
 enum status http_listen(int *fd, unsigned *port, const char *address, struct err *err) MUST_USE;
+/* A listening stream socket of somebody else, made non-blocking and close-on-exec.  ST_INVALID: it
+ * is none. */
+enum status http_listen_adopt(int fd, unsigned *port, struct err *err) MUST_USE;

@@ -34,9 +34,11 @@ struct http_server {
     _Atomic uint64_t request_count;
     _Atomic size_t bodies_bytes; /* announced bodies under way */
     _Atomic bool quiet;          /* quiesced */
-    pthread_mutex_t lock;        /* guards active_count */
-    pthread_cond_t idle;
-    size_t active_count;
+    int listen_fd;               /* the daemon's until it is quiesced */
+    pthread_mutex_t lock;        /* guards the counts */
+    pthread_cond_t idle;         /* one of them became 0 */
+    size_t active_count;         /* requests */
+    size_t connection_count;
 };
 
 static const struct http_limits limits_default = {
@@ -69,7 +71,8 @@ static void leave(struct http_server *server, struct http_request *request)
     request->active = false;
 }
 
-bool http_server_wait_idle(struct http_server *server, unsigned timeout_ms)
+/* `count` is guarded by the server's lock. */
+static bool wait_for_none(struct http_server *server, const size_t *count, unsigned timeout_ms)
 {
     struct timespec until;
     int error = 0;
@@ -80,11 +83,31 @@ bool http_server_wait_idle(struct http_server *server, unsigned timeout_ms)
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     (void)pthread_mutex_lock(&server->lock);
-    while (server->active_count > 0 && error != ETIMEDOUT)
+    while (*count > 0 && error != ETIMEDOUT)
         error = pthread_cond_timedwait(&server->idle, &server->lock, &until);
-    bool idle = server->active_count == 0;
+    bool none = *count == 0;
     (void)pthread_mutex_unlock(&server->lock);
-    return idle;
+    return none;
+}
+
+bool http_server_wait_idle(struct http_server *server, unsigned timeout_ms)
+{
+    return wait_for_none(server, &server->active_count, timeout_ms);
+}
+
+bool http_server_wait_closed(struct http_server *server, unsigned timeout_ms)
+{
+    return wait_for_none(server, &server->connection_count, timeout_ms);
+}
+
+static void count_connection(struct http_server *server, bool opened)
+{
+    (void)pthread_mutex_lock(&server->lock);
+    if (opened)
+        server->connection_count++;
+    else if (--server->connection_count == 0)
+        (void)pthread_cond_broadcast(&server->idle);
+    (void)pthread_mutex_unlock(&server->lock);
 }
 
 /* ---- answers ---- */
@@ -464,6 +487,7 @@ static void on_connection(void *payload, struct MHD_Connection *connection, void
 {
     struct http_server *server = payload;
 
+    count_connection(server, code != MHD_CONNECTION_NOTIFY_CLOSED);
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         http_watch_remove(&server->watchlist, *state);
         *state = NULL;
@@ -536,13 +560,20 @@ enum status http_server_open(struct http_server **out, const struct http_options
     pthread_condattr_t monotonic;
     int listen_fd = -1;
     unsigned port = 0;
-    enum status st = http_listen(&listen_fd, &port, options->listen, err);
+    enum status st = ST_OK;
 
+    if (options->listen_fd > 0) {
+        listen_fd = options->listen_fd;
+        st = http_listen_adopt(listen_fd, &port, err);
+    } else {
+        st = http_listen(&listen_fd, &port, options->listen, err);
+    }
     if (st != ST_OK)
         return st;
     struct http_server *server = mem_alloc(1, sizeof *server);
     server->options = *options;
     server->port = port;
+    server->listen_fd = listen_fd;
     apply_defaults(&server->options);
     if (options->tls.certificate)
         st = http_tls_open(&server->tls, &options->tls, options->clock, err);
@@ -580,6 +611,11 @@ enum status http_server_reload_tls(struct http_server *server, struct err *err)
 unsigned http_server_port(const struct http_server *server)
 {
     return server->port;
+}
+
+int http_server_listen_fd(const struct http_server *server)
+{
+    return server->listen_fd;
 }
 
 void http_server_quiesce(struct http_server *server)

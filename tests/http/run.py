@@ -93,6 +93,15 @@ class Server:
         while self.get("/readyz")[0] != 200:
             check(self.process.poll() is None, "the server ended before it was ready")
 
+    def log_count(self, text):
+        with open(self.log.name, encoding="utf-8", errors="replace") as log:
+            return log.read().count(text)
+
+    def wait_log(self, text, times=1):
+        """Until the server has logged it as often."""
+        while self.log_count(text) < times:
+            check(self.process.poll() is None, f"the server ended before it logged {text}")
+
     def metrics(self):
         series = {}
         for line in self.get("/metrics")[1].decode().splitlines():
@@ -278,7 +287,11 @@ def run_script(build, folder, path):
     spec = importlib.util.spec_from_file_location("case", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.run(lambda *options, **more: Server(build, folder, *options, **more))
+    def start(*options, **more):
+        return Server(build, folder, *options, **more)
+
+    start.folder = folder
+    module.run(start)
 
 
 def main():
