@@ -16,7 +16,7 @@ enum metrics_type {
 
 #define METRICS_LABELS_MAX 4
 #define METRICS_SERIES_MAX 65536u /* of one metric: the product of its label set sizes */
-#define METRICS_BOUNDS_MAX 24u   /* of one histogram */
+#define METRICS_BOUNDS_MAX 24u    /* of one histogram */
 
 /* A label and all the values that it can take. */
 struct metrics_label {

@@ -94,6 +94,16 @@ static void compare(struct service *service, struct service_job *job, void *sess
     measure_comparison(service->measure, verdict.ai_generated == job->verdict.ai_generated);
 }
 
+/* Drawing an explanation is no part of judging a photo. */
+static double judging_seconds(const struct service_job *job, int64_t took_us)
+{
+    const struct service_verdict *verdict = &job->verdict;
+
+    if (job->work != SERVICE_EXPLAIN)
+        return (double)took_us / 1e6;
+    return (verdict->decode_ms + verdict->crops_ms + verdict->network_ms) / 1e3;
+}
+
 static void compute(struct service_worker *worker, struct service_job *job)
 {
     struct service *service = worker->service;
@@ -106,7 +116,8 @@ static void compute(struct service_worker *worker, struct service_job *job)
     if (job->status != ST_OK)
         return;
     job->prediction = prediction_of(&job->verdict, classifier, took_us);
-    measure_prediction(service->measure, &job->verdict, (double)took_us / 1e6, job->photo.len);
+    measure_prediction(service->measure, &job->verdict, judging_seconds(job, took_us),
+                       job->photo.len);
     if (job->work == SERVICE_COMPARE)
         compare(service, job, worker->shadow);
 }
