@@ -100,12 +100,13 @@ enum status api_open(struct api **out, const struct api_options *options, struct
 
     api->options = *options;
     api->options.access.settings.loopback_only = is_loopback(options->listen);
+    api->routes = mem_alloc(api_route_count, sizeof *api->routes);
     fill_http_routes(api->routes);
     const struct http_options http = {
         .listen = options->listen,
         .listen_fd = options->listen_fd,
         .routes = api->routes,
-        .route_count = ARRAY_LEN(api->routes),
+        .route_count = api_route_count,
         .limits = options->limits,
         .tls = options->tls,
         .thread_count = options->thread_count,
@@ -163,5 +164,6 @@ void api_close(struct api *api)
         return;
     http_server_close(api->server);
     api_access_close(api->access);
+    mem_free(api->routes);
     mem_free(api);
 }

@@ -345,6 +345,7 @@ static struct json *new_security(void)
 static void name_operation(char out[NAME_SIZE], const struct api_route *route)
 {
     size_t len = 0;
+    bool separated = false;
 
     for (const char *at = route->method; *at && len < NAME_SIZE - 1; at++)
         out[len++] = (char)(*at | 32);
@@ -352,8 +353,9 @@ static void name_operation(char out[NAME_SIZE], const struct api_route *route)
         bool plain = (*at >= 'a' && *at <= 'z') || (*at >= '0' && *at <= '9');
         if (plain)
             out[len++] = *at;
-        else if (*at != '}' && at[1] != '\0' && out[len - 1] != '_')
+        else if (*at != '}' && at[1] != '\0' && !separated)
             out[len++] = '_';
+        separated = !plain && *at != '}';
     }
     out[len] = '\0';
 }

@@ -45,18 +45,9 @@ struct api_route {
 extern const struct api_route api_routes[];
 extern const size_t api_route_count;
 
-#define ROUTE(...)    +1
-#define ROUTE_V1(...) +2
-enum {
-    API_ROUTE_COUNT = 0
-#include "api/routes.def"
-};
-#undef ROUTE
-#undef ROUTE_V1
-
 struct api {
     struct api_options options;
-    struct http_route routes[API_ROUTE_COUNT];
+    struct http_route *routes; /* made of api_routes */
     struct http_server *server;
     struct api_access *access;
 };

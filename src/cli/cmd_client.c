@@ -182,7 +182,7 @@ static enum status write_overlay(const char *path, const struct json *answer, st
         return err_set(err, ST_CORRUPT, "the answer holds no overlay");
     size_t len = strlen(text);
     uint8_t *bytes = mem_alloc(len + 1, 1);
-    memcpy(bytes, text, len);
+    memcpy(bytes, text, len + 1);
     enum status st = base64_decode(bytes, &len, err);
     if (st == ST_OK)
         st = fs_write(path, (struct bytes){bytes, len}, err);
