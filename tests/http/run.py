@@ -194,9 +194,10 @@ class Block:
 
     def run(self):
         before = self.server.metrics()
+        request = self.bytes()  # before the server waits for its head
         connection = self.server.connect()
         try:
-            connection.sendall(self.bytes())
+            connection.sendall(request)
         except (BrokenPipeError, ConnectionResetError):
             pass  # refused early: the answer is there to read
         answer = http.client.HTTPResponse(
