@@ -20,6 +20,7 @@ struct api_options {
     const char *listen;        /* "ADDR:PORT"; port 0: a free one */
     int listen_fd;             /* > 0: a listening socket that is used instead; taken over */
     struct service *service;   /* borrowed; outlives the API, stopped before api_close */
+    const char *models;        /* folder of POST /admin/model; NULL, "": that of the one in use */
     struct http_limits limits; /* zeros: the defaults */
     struct http_tls_options tls;
     struct api_access_options access; /* loopback_only is found out from `listen` */

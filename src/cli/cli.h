@@ -130,6 +130,7 @@ int cmd_explain(const struct cli_arguments *arguments, struct err *err);
 int cmd_serve(const struct cli_arguments *arguments, struct err *err);
 int cmd_keys(const struct cli_arguments *arguments, struct err *err);
 int cmd_audit(const struct cli_arguments *arguments, struct err *err);
+int cmd_model(const struct cli_arguments *arguments, struct err *err);
 int cmd_config(const struct cli_arguments *arguments, struct err *err);
 int cmd_train(const struct cli_arguments *arguments, struct err *err);
 int cmd_evaluate(const struct cli_arguments *arguments, struct err *err);

@@ -69,14 +69,15 @@ static enum status open_service(struct service **out, const struct service_confi
     return st == ST_OK ? service_open(out, &options, err) : st;
 }
 
-static enum status open_api(struct api **out, struct service *service,
-                            const struct service_config *config, int listen_fd, struct err *err)
+static enum status open_api(struct serve *serve, int listen_fd, struct err *err)
 {
+    const struct service_config *config = &serve->config->values;
     struct cli_access_paths paths;
     struct api_options options = {
         .listen = config->listen,
         .listen_fd = listen_fd,
-        .service = service,
+        .service = serve->service,
+        .models = serve->models,
         .clock = &clock_system,
         .no_pages = !config->web_pages,
         .thread_count = (unsigned)config->http_threads,
@@ -96,7 +97,8 @@ static enum status open_api(struct api **out, struct service *service,
         options.request_id_seed = (uint64_t)clock_utc_us(&clock_system);
     cli_access_paths(&paths, config);
     cli_access_options(&options, config, &paths);
-    return api_open(out, &options, err);
+    memcpy(serve->models, config->models, sizeof serve->models);
+    return api_open(&serve->api, &options, err);
 }
 
 /* "http://127.0.0.1:8080": the address that was asked for, with the port that was got. */
@@ -143,7 +145,7 @@ static enum status open_all(struct serve *serve, struct err *err)
     if (st == ST_OK && serve->inherited.listen_fd)
         st = service_wait_ready(serve->service, err);
     if (st == ST_OK)
-        st = open_api(&serve->api, serve->service, config, listen_fd, err);
+        st = open_api(serve, listen_fd, err);
     if (st == ST_OK)
         print_url(config, api_port(serve->api));
     return st == ST_OK ? service_wait_ready(serve->service, err) : st;

@@ -205,6 +205,25 @@ static const struct cli_option serve_options[] = {
     {.name = "queue", .type = CLI_TEXT, .value_name = "N", .setting = "queue.max"},
 };
 
+static const struct cli_option model_options[] = {
+    {.name = "output",
+     .short_name = 'o',
+     .type = CLI_TEXT,
+     .value_name = "FILE",
+     .help = "of export: the ONNX file to write"},
+    {.name = "url",
+     .short_name = 'u',
+     .type = CLI_TEXT,
+     .value_name = "URL",
+     .initial = "http://127.0.0.1:8080",
+     .help = "of use: the service"},
+    {.name = "api-key",
+     .short_name = 'k',
+     .type = CLI_TEXT,
+     .value_name = "KEY",
+     .help = "of use: a key of the role admin; without it $AIDETECT_API_KEY"},
+};
+
 static const struct cli_option config_options[] = {
     {.name = "format",
      .short_name = 'f',
@@ -363,11 +382,27 @@ const struct cli_command cli_commands[] = {
      .description =
          "Answers POST /predict (multipart field \"file\"), GET /health, /healthz, /readyz and "
          "/metrics. SIGTERM and SIGINT stop accepting, finish what is under way and exit. SIGHUP "
-         "reads the settings again; a file with a mistake changes nothing.",
+         "reads settings and model again; a mistake in them changes nothing. SIGUSR2 starts the "
+         "program anew, which takes over when it is ready.",
      .examples = "aidetect serve\n"
                  "aidetect serve --listen 0.0.0.0:8080 --workers 4\n"
                  "curl -F file=@photo.jpg http://127.0.0.1:8080/predict",
      .run = cmd_serve},
+    {.name = "model",
+     .summary = "list, show, export and use models",
+     .operands = "list|show|export|use [DIR|FILE|NAME]",
+     .operands_min = 1,
+     .operands_max = 2,
+     OPTIONS(model_options),
+     .description =
+         "list: the models below DIR (models). show: what FILE says about itself. export: FILE as "
+         "ONNX, for other runtimes. use: has a running service change to the model NAME of its "
+         "folder of models, without a pause; a model that does not load changes nothing. After a "
+         "restart the configured model is used again.",
+     .examples = "aidetect model list\n"
+                 "aidetect model export models/aidetect-1.safetensors -o aidetect-1.onnx\n"
+                 "aidetect model use aidetect-2 --api-key \"$KEY\"",
+     .run = cmd_model},
     {.name = "config",
      .summary = "check or print the settings of the service",
      .operands = "check|print [FILE]",

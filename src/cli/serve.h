@@ -25,7 +25,8 @@ struct serve {
     struct service_loaded_config *config; /* in use */
     struct service *service;
     struct api *api;
-    int wake_fd; /* an eventfd: something ended that the loop waits for */
+    char models[SERVICE_PATH_SIZE]; /* the API's, as long as it is open */
+    int wake_fd;                    /* an eventfd: something ended that the loop waits for */
     struct serve_reload reload;
     struct upgrade upgrade;
     struct upgrade_inheritance inherited;

@@ -406,6 +406,13 @@ void service_read_model_path(char out[SERVICE_MODEL_PATH_SIZE], struct service *
     (void)pthread_mutex_unlock(&service->lock);
 }
 
+void service_read_model_options(struct service_model_options *out, struct service *service)
+{
+    (void)pthread_mutex_lock(&service->lock);
+    *out = service->generation->options;
+    (void)pthread_mutex_unlock(&service->lock);
+}
+
 void service_count_reload(struct service *service, bool success)
 {
     measure_reload(service->measure, success, clock_utc_us(service->options.clock));

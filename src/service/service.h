@@ -140,8 +140,9 @@ enum status service_swap_model(struct service *service, struct service_swap *swa
                                struct err *err) MUST_USE;
 /* Whether the last reading of the settings was good; for the metrics. */
 void service_count_reload(struct service *service, bool success);
-/* The path of the model in use. */
+/* The model in use: its path, and everything it was opened with. */
 void service_read_model_path(char out[SERVICE_MODEL_PATH_SIZE], struct service *service);
+void service_read_model_options(struct service_model_options *out, struct service *service);
 
 /* ---- predictions ---- */
 
