@@ -24,13 +24,14 @@ grep -rnE '^#include "[a-z]+/' src --include='*.[ch]' | awk '
     END { exit bad > 0 }'
 layers=$?
 
-# One library is one first path component, or the header's own name.
+# One library is one first path component, or the header's own name.  Its one file may be a header
+# NAME_internal.h, which only files of its own folder may include.
 grep -rnE '^#include <(jpeglib|png|webp/|jansson|yaml|openssl/|microhttpd|gnutls/|oneapi/|curl/|sqlite3)' \
     src --include='*.[ch]' | awk -F: '
     {
         match($3, /<[a-z0-9]+/)
         library = substr($3, RSTART + 1, RLENGTH - 1)
-        if ($1 ~ /\.h$/) { print $1 ":" $2 ": " library " is included in a header"; bad++ }
+        if ($1 ~ /\.h$/ && $1 !~ /_internal\.h$/) { print $1 ":" $2 ": " library " is included in a header"; bad++ }
         if (library in owner && owner[library] != $1) {
             print $1 ":" $2 ": " library " is included in " owner[library] " already"
             bad++
@@ -39,4 +40,16 @@ grep -rnE '^#include <(jpeglib|png|webp/|jansson|yaml|openssl/|microhttpd|gnutls
     }
     END { exit bad > 0 }'
 foreign=$?
-[ $layers -eq 0 ] && [ $foreign -eq 0 ]
+
+grep -rnE '^#include "[a-z]+/[a-z_]*_internal\.h"' src --include='*.[ch]' | awk -F: '
+    {
+        split($1, from, "/")
+        match($3, /"[a-z]+\//)
+        to = substr($3, RSTART + 1, RLENGTH - 2)
+        if (from[2] == to) next
+        print $1 ":" $2 ": an internal header of " to "/"
+        bad++
+    }
+    END { exit bad > 0 }'
+internal=$?
+[ $layers -eq 0 ] && [ $foreign -eq 0 ] && [ $internal -eq 0 ]

@@ -370,6 +370,21 @@ void nn_graph_close(struct nn_graph *graph)
     mem_free(graph);
 }
 
+static bool same_in_blocks(const struct nn_node *node, int block)
+{
+    return node->channels == block || (node->height == 1 && node->width == 1);
+}
+
+bool nn_graph_fits_blocks(const struct nn_graph *graph, int block)
+{
+    const struct nn_node *nodes = graph->nodes;
+
+    for (int i = 0; i < graph->node_count; i++)
+        if (nodes[i].channels % block != 0)
+            return false;
+    return same_in_blocks(&nodes[0], block) && same_in_blocks(&nodes[graph->node_count - 1], block);
+}
+
 uint64_t nn_graph_multiply_adds(const struct nn_graph *graph)
 {
     uint64_t total = 0;

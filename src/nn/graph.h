@@ -68,6 +68,11 @@ void nn_graph_close(struct nn_graph *graph); /* NULL is fine */
 /* Multiply-adds of one forward pass of one input. */
 uint64_t nn_graph_multiply_adds(const struct nn_graph *graph);
 
+/* Whether every layer can be computed in blocks of `block` channels, with an input and an output
+ * that lie in memory as if there were none: channel counts are multiples of it, and the two outer
+ * tensors are one block deep or one pixel large. */
+bool nn_graph_fits_blocks(const struct nn_graph *graph, int block);
+
 /* A conv or linear layer with its norm folded in: weight' = weight * scale / sqrt(variance +
  * epsilon), bias' = shift + (bias - mean) * the same factor.  As many floats as the parameter has,
  * and one bias a channel. */

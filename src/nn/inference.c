@@ -140,11 +140,12 @@ static enum status add_node(struct nn_inference *inference, struct pool *memory,
 static enum status build(struct nn_inference *inference, const float *values, struct err *err)
 {
     struct pool memory = {0};
+    enum nn_layout layout = nn_program_layout(inference->graph);
     enum status st =
         arena_open(&inference->arena, arena_bytes(inference->graph, inference->batch), err);
 
     if (st == ST_OK)
-        st = nn_program_open(&inference->program, inference->arena, err);
+        st = nn_program_open(&inference->program, layout, inference->arena, err);
     for (int i = 0; i < inference->graph->node_count && st == ST_OK; i++) {
         st = add_node(inference, &memory, i, values, err);
         if (st != ST_OK)

@@ -1,24 +1,39 @@
 /* nn/program.h - compiled layers, run in order by one thread: the only door to oneDNN.
  * A step binds its tensors when it is added; running allocates nothing of ours.  Activations are
- * channels-last float32.  Every primitive whose implementation is a slow reference one is refused.
- * One thread at a time; programs may share read-only tensors. */
+ * float32 in one layout a program.  Every primitive whose implementation is a slow reference one is
+ * refused. One thread at a time; programs may share read-only tensors. */
 #pragma once
 
 #include "base/base.h"
 #include "base/mem.h"
 
-/* (n, h, w, c) floats in memory. */
+/* n * c * h * w floats, in the layout of their program. */
 struct nn_tensor {
     float *at;
     int n, c, h, w;
 };
 size_t nn_tensor_count(const struct nn_tensor *tensor);
 
+/* How activations lie in memory.  Blocks of 16 channels suit AVX-512 and are what Winograd's
+ * convolutions need; every channel count must be a multiple of 16 then.  With 16 channels, and with
+ * a side of 1, both layouts are the same. */
+enum nn_layout {
+    NN_CHANNELS_LAST, /* (n, h, w, c) */
+    NN_BLOCKED,       /* (n, c / NN_BLOCK, h, w, NN_BLOCK) */
+};
+#define NN_BLOCK 16
+
+/* The layout that this processor computes a network fastest in; its input and output are
+ * channels-last in either. */
+struct nn_graph;
+enum nn_layout nn_program_layout(const struct nn_graph *graph);
+
 struct nn_program;
 
 /* Packed weights, scratch memory and what nn_program_tensor gives come from `arena`, which must
  * outlive the program. */
-enum status nn_program_open(struct nn_program **out, struct arena *arena, struct err *err) MUST_USE;
+enum status nn_program_open(struct nn_program **out, enum nn_layout layout, struct arena *arena,
+                            struct err *err) MUST_USE;
 void nn_program_close(struct nn_program *program); /* NULL is fine */
 
 /* Call once, after the last step was added: allocates the shared scratch memory. */

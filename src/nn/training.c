@@ -238,12 +238,13 @@ static enum status backward_node(struct nn_training *training, int index, struct
 static enum status open_memory(struct nn_training *training, struct err *err)
 {
     const struct nn_graph *graph = training->graph;
+    enum nn_layout layout = nn_program_layout(graph);
     enum status st = arena_open(&training->arena, arena_bytes(graph, training->batch), err);
 
     if (st == ST_OK)
-        st = nn_program_open(&training->forward, training->arena, err);
+        st = nn_program_open(&training->forward, layout, training->arena, err);
     if (st == ST_OK)
-        st = nn_program_open(&training->backward, training->arena, err);
+        st = nn_program_open(&training->backward, layout, training->arena, err);
     if (st != ST_OK)
         return st;
     training->gradients = ARENA_NEW(training->arena, float, graph->trained_count);

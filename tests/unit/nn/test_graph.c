@@ -283,6 +283,28 @@ static void test_refusals_name_the_line(void **state)
         refuse(cases[i].text, cases[i].status, cases[i].part);
 }
 
+static bool fits_blocks(const char *text)
+{
+    struct nn_graph *graph = parse(text);
+    bool fits = nn_graph_fits_blocks(graph, 16);
+
+    nn_graph_close(graph);
+    return fits;
+}
+
+#define DEEP "input x channels=16 side=8\n"
+
+static void test_fits_blocks(void **state)
+{
+    (void)state;
+
+    assert_true(fits_blocks(DEEP "conv a out=32\nconv b out=16\n"));
+    assert_true(fits_blocks(DEEP "conv a out=32\naverage_pool b\nlinear c out=48\n"));
+    assert_false(fits_blocks(DEEP "conv a out=24\nconv b out=16\n"));
+    assert_false(fits_blocks(DEEP "conv a out=16\nconv b out=32\n")); /* deep output */
+    assert_false(fits_blocks("input x channels=32 side=8\nconv a out=16\n"));
+}
+
 static void test_limits(void **state)
 {
     (void)state;
@@ -318,7 +340,7 @@ int main(void)
         cmocka_unit_test(test_parameters),    cmocka_unit_test(test_norm_shift_follows_scale),
         cmocka_unit_test(test_multiply_adds), cmocka_unit_test(test_initialisation),
         cmocka_unit_test(test_fold),          cmocka_unit_test(test_refusals_name_the_line),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_fits_blocks),   cmocka_unit_test(test_limits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

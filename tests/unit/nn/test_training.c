@@ -270,6 +270,21 @@ static void test_average_pool_and_linear(void **state)
                   3);
 }
 
+/* Several blocks of channels inside, one at either end, sides that no tile divides: the layout and
+ * the algorithm of the processor must not show. */
+static void test_several_blocks(void **state)
+{
+    (void)state;
+    static const char text[] = "input x channels=16 side=10\n"
+                               "conv a out=32 kernel=3 stride=2 norm relu\n"
+                               "conv b out=32 kernel=3 norm relu\n"
+                               "conv c out=32 kernel=3 norm add=a relu\n"
+                               "conv d out=16 kernel=1 bias";
+
+    check_network(text, 1);
+    check_network(text, 2);
+}
+
 static void test_few_channels(void **state)
 {
     (void)state;
@@ -342,19 +357,13 @@ static void test_runs_allocate_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conv_3x3),
-        cmocka_unit_test(test_conv_1x1),
-        cmocka_unit_test(test_conv_stride_2),
-        cmocka_unit_test(test_conv_stride_2_of_odd_side),
-        cmocka_unit_test(test_depthwise),
-        cmocka_unit_test(test_norm_and_relu),
-        cmocka_unit_test(test_residual),
-        cmocka_unit_test(test_residual_with_projection),
-        cmocka_unit_test(test_max_pool),
-        cmocka_unit_test(test_average_pool_and_linear),
-        cmocka_unit_test(test_few_channels),
-        cmocka_unit_test(test_running_statistics),
-        cmocka_unit_test(test_runs_allocate_nothing),
+        cmocka_unit_test(test_conv_3x3),           cmocka_unit_test(test_conv_1x1),
+        cmocka_unit_test(test_conv_stride_2),      cmocka_unit_test(test_conv_stride_2_of_odd_side),
+        cmocka_unit_test(test_depthwise),          cmocka_unit_test(test_norm_and_relu),
+        cmocka_unit_test(test_residual),           cmocka_unit_test(test_residual_with_projection),
+        cmocka_unit_test(test_max_pool),           cmocka_unit_test(test_average_pool_and_linear),
+        cmocka_unit_test(test_several_blocks),     cmocka_unit_test(test_few_channels),
+        cmocka_unit_test(test_running_statistics), cmocka_unit_test(test_runs_allocate_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
