@@ -14,7 +14,8 @@ int __wrap_dnnl_primitive_desc_query(const void *desc, int what, int index, void
 static int calls;
 static int pretend = -1; /* this call answers "ref:any" */
 
-/* nn/program.c, which plans every primitive, asks for nothing but the name of the implementation. */
+/* nn/program.c, which plans every primitive, asks for nothing but the name of the implementation.
+ */
 int __wrap_dnnl_primitive_desc_query(const void *desc, int what, int index, void *result)
 {
     int status = __real_dnnl_primitive_desc_query(desc, what, index, result);
