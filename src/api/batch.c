@@ -158,6 +158,7 @@ static void add_item(struct batch *batch, const struct http_part *part)
         item->job = &batch->jobs[batch->job_count++];
         *item->job = (struct service_job){
             .photo = part->data, .payload = batch, .gone = on_gone, .done = on_done};
+        api_sign_job(item->job, batch->request);
     }
 }
 

@@ -62,3 +62,11 @@ void api_log_prediction(struct http_request *request, const struct service_job *
              hash_sha256_hex(hash, job->photo), client->has_key ? client->identity.id : "-",
              trace_text(trace, client));
 }
+
+void api_sign_job(struct service_job *job, struct http_request *request)
+{
+    const struct api_client *client = http_request_context(request, sizeof *client);
+
+    job->request_id = http_request_id(request);
+    job->key_id = client->has_key ? client->identity.id : NULL;
+}

@@ -167,6 +167,7 @@ static bool submit(struct service *service, struct http_request *request, struct
     }
     job->payload = request;
     job->gone = on_gone;
+    api_sign_job(job, request);
     http_request_defer(request); /* before the job is out of our hands */
     enum status st = service_submit(service, job, &err);
     if (st != ST_OK)

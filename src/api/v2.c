@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/log.h"
 #include "api/routes.h"
 #include "api/v2_request.h"
 #include "base/mem.h"
@@ -329,9 +330,11 @@ void api_handle_v2_infer(void *payload, struct http_request *request)
     inference->request = request;
     inference->wanted = wanted;
     atomic_store(&inference->open_count, wanted.photo_count);
-    for (size_t i = 0; i < wanted.photo_count; i++)
+    for (size_t i = 0; i < wanted.photo_count; i++) {
         inference->jobs[i] = (struct service_job){
             .photo = wanted.photos[i], .payload = inference, .gone = on_gone, .done = on_done};
+        api_sign_job(&inference->jobs[i], request);
+    }
     http_request_defer(request); /* before the jobs are out of our hands */
     enum status st = service_submit_all(service, inference->jobs, wanted.photo_count, &err);
     if (st != ST_OK) {

@@ -132,6 +132,8 @@ int cmd_keys(const struct cli_arguments *arguments, struct err *err);
 int cmd_audit(const struct cli_arguments *arguments, struct err *err);
 int cmd_model(const struct cli_arguments *arguments, struct err *err);
 int cmd_config(const struct cli_arguments *arguments, struct err *err);
+int cmd_predictions(const struct cli_arguments *arguments, struct err *err);
+int cmd_store(const struct cli_arguments *arguments, struct err *err);
 int cmd_train(const struct cli_arguments *arguments, struct err *err);
 int cmd_evaluate(const struct cli_arguments *arguments, struct err *err);
 int cmd_version(const struct cli_arguments *arguments, struct err *err);

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "cli/access.h"
 #include "cli/serve.h"
+#include "cli/store.h"
 #include "cli/systemd.h"
 
 #include "revision.h"
@@ -50,7 +51,7 @@ static enum status open_models(struct service_options *options, const struct ser
 }
 
 static enum status open_service(struct service **out, const struct service_config *config,
-                                struct err *err)
+                                struct prediction_log *log, struct err *err)
 {
     struct service_options options = {
         .open_model = service_detect_open,
@@ -59,6 +60,7 @@ static enum status open_service(struct service **out, const struct service_confi
         .wait_ms = (unsigned)config->queue_wait_ms,
         .deadline_ms = (unsigned)config->queue_deadline_ms,
         .clock = &clock_system,
+        .log = log,
         .endpoints = api_endpoints,
         .endpoint_count = api_endpoint_count,
         .version = AIDETECT_VERSION,
@@ -141,7 +143,9 @@ static enum status open_all(struct serve *serve, struct err *err)
     if (!listen_fd)
         st = systemd_listen_fd(&listen_fd, err);
     if (st == ST_OK)
-        st = open_service(&serve->service, config, err);
+        st = cli_open_log(&serve->log, config, err);
+    if (st == ST_OK)
+        st = open_service(&serve->service, config, serve->log, err);
     if (st == ST_OK && serve->inherited.listen_fd)
         st = service_wait_ready(serve->service, err);
     if (st == ST_OK)
@@ -171,6 +175,7 @@ static int run(struct serve *serve, struct err *err)
         service_stop(serve->service); /* answers whatever is left: the API may close then */
     api_close(serve->api);
     service_close(serve->service);
+    prediction_log_close(serve->log); /* writes what is left */
     serve_reload_drop(serve);
     if (serve->wake_fd > 0)
         (void)close(serve->wake_fd);

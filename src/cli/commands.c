@@ -234,6 +234,54 @@ static const struct cli_option config_options[] = {
     SET_OPTION,
 };
 
+#define CONFIG_FILE_OPTION                                                                         \
+    {                                                                                              \
+        .name = "config", .short_name = 'c', .type = CLI_TEXT, .value_name = "FILE",               \
+        .help = "settings; without it as serve finds them"                                         \
+    }
+static const struct cli_option store_options[] = {CONFIG_FILE_OPTION, SET_OPTION};
+
+static const struct cli_option predictions_options[] = {
+    {.name = "format",
+     .short_name = 'f',
+     .type = CLI_CHOICE,
+     .value_name = "csv|jsonl|columns",
+     .initial = "csv",
+     .help = "of export; columns prints names and types instead"},
+    {.name = "since",
+     .type = CLI_TEXT,
+     .value_name = "TIME",
+     .help = "only from then on: 2026-01-31, 2026-01-31T09:05:00Z, 7d, 12h, 30m"},
+    {.name = "until", .type = CLI_TEXT, .value_name = "TIME", .help = "only before that"},
+    {.name = "model",
+     .short_name = 'm',
+     .type = CLI_TEXT,
+     .value_name = "VERSION",
+     .help = "only of this model: its version, or the start of its SHA-256"},
+    {.name = "verdict",
+     .type = CLI_CHOICE,
+     .value_name = "real|ai_generated",
+     .help = "only photos that were called so"},
+    {.name = "request", .type = CLI_TEXT, .value_name = "ID", .help = "only this request"},
+    {.name = "photo", .type = CLI_TEXT, .value_name = "SHA256", .help = "only this photo"},
+    {.name = "key", .type = CLI_TEXT, .value_name = "ID", .help = "only of this API key"},
+    {.name = "limit",
+     .short_name = 'n',
+     .type = CLI_INT,
+     .value_name = "N",
+     .low = 0,
+     .top = 10000000,
+     .initial = "0",
+     .help = "records at most; 0: all of an export, 20 of a list"},
+    {.name = "by",
+     .type = CLI_CHOICE,
+     .value_name = "model|day|key",
+     .initial = "model",
+     .help = "of stats: what is counted together"},
+    CONFIG_FILE_OPTION,
+    SET_OPTION,
+};
+
 static const struct cli_option train_options[] = {
     {.name = "config",
      .short_name = 'c',
@@ -450,6 +498,32 @@ const struct cli_command cli_commands[] = {
                  "aidetect audit verify\n"
                  "aidetect audit list --limit 0 --format json | jq -r .actor | sort | uniq -c",
      .run = cmd_audit},
+    {.name = "predictions",
+     .summary = "list, count or export the predictions that were made",
+     .operands = "list|stats|export",
+     .operands_min = 1,
+     .operands_max = 1,
+     OPTIONS(predictions_options),
+     .description =
+         "The service keeps a record of every prediction: when, which photo (its SHA-256), the "
+         "verdict, the model and how long it took. Never the photo itself.\n\n"
+         "An export has fixed columns with fixed types (docs/FORMATS.md), oldest record first.",
+     .examples = "aidetect predictions list --verdict ai_generated\n"
+                 "aidetect predictions stats --by day --since 30d\n"
+                 "aidetect predictions export --format jsonl --since 2026-01-01 > january.jsonl",
+     .run = cmd_predictions},
+    {.name = "store",
+     .summary = "show or upgrade the schema of the database",
+     .operands = "migrate|status",
+     .operands_min = 1,
+     .operands_max = 1,
+     OPTIONS(store_options),
+     .description = "The database is store.url of the settings: a file, or PostgreSQL. serve "
+                    "migrates by itself when it starts. A database that a newer program has "
+                    "migrated is refused.",
+     .examples = "aidetect store status\n"
+                 "aidetect store migrate --set store.url=postgresql://db.example/aidetect",
+     .run = cmd_store},
     {.name = "train",
      .summary = "train a model on labelled photos",
      OPTIONS(train_options),

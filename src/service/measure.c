@@ -366,7 +366,27 @@ static void read_process(struct measure *measure)
         metrics_set(measure->metrics, values[i].metric, NULL, values[i].value);
 }
 
-void measure_write(struct buf *out, struct measure *measure, const struct service_health *health)
+static void read_log(struct measure *measure, const struct prediction_log_state *log)
+{
+    const struct {
+        enum metric metric;
+        double value;
+    } values[] = {
+        {METRIC_LOG_WRITTEN, (double)log->written},
+        {METRIC_LOG_SPOOLED, (double)log->spooled},
+        {METRIC_LOG_DROPPED, (double)log->dropped},
+        {METRIC_LOG_FORGOTTEN, (double)log->forgotten},
+        {METRIC_LOG_WAITING, (double)log->waiting},
+        {METRIC_LOG_SPOOL, (double)log->spool_bytes},
+        {METRIC_LOG_LAG, log->lag_s},
+        {METRIC_LOG_UP, log->is_up},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(values); i++)
+        metrics_set(measure->metrics, values[i].metric, NULL, values[i].value);
+}
+
+void measure_write(struct buf *out, struct measure *measure, const struct service_health *health,
+                   const struct prediction_log_state *log)
 {
     struct metrics *metrics = measure->metrics;
 
@@ -375,6 +395,8 @@ void measure_write(struct buf *out, struct measure *measure, const struct servic
     metrics_set(metrics, METRIC_QUEUE_CAPACITY, NULL, (double)health->queue_max);
     metrics_set(metrics, METRIC_WORKERS, NULL, health->workers_ready);
     metrics_set(metrics, METRIC_MODEL_LOADED, NULL, health->model_loaded);
+    if (log)
+        read_log(measure, log);
     read_process(measure);
     (void)pthread_mutex_lock(&measure->lock);
     metrics_write(out, metrics);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "metrics/metrics.h"
+#include "service/prediction_log.h"
 #include "service/service.h"
 
 enum measure_reason {
@@ -43,5 +44,7 @@ void measure_request(struct measure *measure, const struct service_request *requ
 void measure_limited(struct measure *measure, size_t endpoint);
 void measure_denied(struct measure *measure, enum service_denial why);
 uint64_t measure_predictions_total(const struct measure *measure);
-/* Reads the gauges from `health` and the process, then writes everything. */
-void measure_write(struct buf *out, struct measure *measure, const struct service_health *health);
+/* Reads the gauges from `health`, `log` (NULL: none is kept) and the process, then writes
+ * everything. */
+void measure_write(struct buf *out, struct measure *measure, const struct service_health *health,
+                   const struct prediction_log_state *log);

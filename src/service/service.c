@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "base/cpu.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "service/prediction_log.h"
 #include "service/state.h"
 
 #define QUEUE_MAX_DEFAULT   64
@@ -30,6 +32,33 @@ const char *service_state_name(enum service_state state)
 
 /* ---- workers ---- */
 
+/* Before the answer leaves: what was answered is in the log's hands. */
+static void record(struct service *service, const struct service_job *job)
+{
+    const struct service_verdict *verdict = &job->verdict;
+    struct service_record out = {
+        .time_us = clock_utc_us(service->options.clock),
+        .photo_bytes = (int64_t)job->photo.len,
+        .width = verdict->width,
+        .height = verdict->height,
+        .probability = verdict->probability,
+        .ai_generated = verdict->ai_generated,
+        .confidence = verdict->confidence,
+        .threshold = verdict->threshold,
+        .queue_us = (int64_t)(job->queue_ms * 1e3),
+        .inference_us = (int64_t)(job->prediction.inference_time_ms * 1e3),
+        .evidence = verdict->quality,
+    };
+    char hash[HASH_HEX_SIZE];
+
+    service_record_set_text(out.photo_sha256, hash_sha256_hex(hash, job->photo));
+    service_record_set_text(out.request_id, job->request_id ? job->request_id : "");
+    service_record_set_text(out.key_id, job->key_id ? job->key_id : "");
+    service_record_set_text(out.model_version, job->prediction.model_version);
+    service_record_set_text(out.model_hash, job->prediction.model_hash);
+    prediction_log_add(service->options.log, &out);
+}
+
 /* took_us 0: nothing was computed. */
 static void finish(struct service_worker *worker, struct service_job *job, int64_t took_us)
 {
@@ -38,6 +67,8 @@ static void finish(struct service_worker *worker, struct service_job *job, int64
 
     if (!fine)
         measure_failure(service->measure);
+    else if (service->options.log)
+        record(service, job);
     (void)pthread_mutex_lock(&service->lock);
     if (fine)
         service_window_add(&service->window, job->verdict.probability, job->verdict.ai_generated,
@@ -594,7 +625,10 @@ enum service_state service_state(struct service *service)
 void service_write_metrics(struct buf *out, struct service *service)
 {
     struct service_health health;
+    struct prediction_log_state log;
 
     read_state(&health, service);
-    measure_write(out, service->measure, &health);
+    if (service->options.log)
+        prediction_log_read(&log, service->options.log);
+    measure_write(out, service->measure, &health, service->options.log ? &log : NULL);
 }

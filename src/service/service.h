@@ -9,6 +9,7 @@
 #include "base/clock.h"
 
 struct service;
+struct prediction_log;
 
 /* ---- the classifier, behind a table so that tests can put their own in ---- */
 
@@ -96,6 +97,7 @@ struct service_options {
     unsigned wait_ms;                 /* see service_admission_refuses() */
     unsigned deadline_ms;             /* from submission to the start of work; 0: 30 s */
     const struct clock *clock;        /* borrowed */
+    struct prediction_log *log;       /* of finished predictions; borrowed, NULL: none */
     const char *const *endpoints;     /* route templates for metric labels; borrowed */
     size_t endpoint_count;
     const char *version; /* of this program, for aidetect_build_info; borrowed */
@@ -165,6 +167,8 @@ enum service_work {
 struct service_job {
     struct bytes photo;
     enum service_work work;
+    const char *request_id;                      /* for the prediction log; NULL: none */
+    const char *key_id;                          /* of the client\'s API key; NULL: none */
     struct service_explanation *explanation;     /* SERVICE_EXPLAIN only: the caller's */
     void *payload;                               /* the caller's */
     bool (*gone)(const struct service_job *job); /* nobody waits any more?  may be NULL */

@@ -54,7 +54,8 @@ class Server:
         self.log = open(os.path.join(folder, "log"), "ab")
         self.process = subprocess.Popen(
             [os.path.join(build, "aidetect"), "serve", "--listen", "127.0.0.1:0",
-             "--model", path, *options], stdout=subprocess.PIPE, stderr=self.log, text=True)
+             "--model", path, *options], stdout=subprocess.PIPE, stderr=self.log, text=True,
+            env={"AIDETECT_DATA": os.path.join(folder, "data"), **os.environ})
         line = self.process.stdout.readline()
         match = re.fullmatch(r"listening on https?://127\.0\.0\.1:(\d+)\n", line)
         check(match, f"the server said {line!r}")

@@ -26,13 +26,14 @@ static inline const char *postgres_binaries(void)
 {
     static char path[TEMP_PATH_SIZE];
     DIR *dir = opendir("/usr/lib/postgresql");
-    long newest = 0;
+    int64_t newest = 0, version = 0;
 
     for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir))
-        newest = MAX_OF(newest, strtol(entry->d_name, NULL, 10));
+        if (str_to_int(&version, str_of(entry->d_name), 1, 1000))
+            newest = MAX_OF(newest, version);
     if (dir)
         (void)closedir(dir);
-    (void)snprintf(path, sizeof path, "/usr/lib/postgresql/%ld/bin", newest);
+    (void)snprintf(path, sizeof path, "/usr/lib/postgresql/%d/bin", (int)newest);
     return newest ? path : "";
 }
 
