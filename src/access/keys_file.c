@@ -215,47 +215,19 @@ void access_keys_unlock(int lock)
 
 /* ---- the keys of a running server ---- */
 
-/* What tells one state of a file from the next. */
-struct stamp {
-    ino_t inode;
-    off_t size;
-    struct timespec changed;
-};
-
 struct access_keystore {
     char *path;
     pthread_mutex_t lock; /* guards what follows */
     struct access_keys keys;
-    struct stamp stamp; /* of the last attempt to read */
+    struct fs_stamp stamp; /* of the last attempt to read */
 };
-
-/* All zeros when there is no file. */
-static struct stamp stamp_of(const char *path)
-{
-    struct stat info;
-    struct stamp stamp;
-
-    memset(&stamp, 0, sizeof stamp);
-    if (stat(path, &info) == 0) {
-        stamp.inode = info.st_ino;
-        stamp.size = info.st_size;
-        stamp.changed = info.st_ctim; /* also moved by chmod */
-    }
-    return stamp;
-}
-
-static bool same_stamp(const struct stamp *a, const struct stamp *b)
-{
-    return a->inode == b->inode && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
-           a->changed.tv_nsec == b->changed.tv_nsec;
-}
 
 enum status access_keystore_open(struct access_keystore **out, const char *path, struct err *err)
 {
     struct access_keystore *store = mem_alloc(1, sizeof *store);
 
     store->path = mem_copy_str(str_of(path));
-    store->stamp = stamp_of(path);
+    store->stamp = fs_stamp(path);
     (void)pthread_mutex_init(&store->lock, NULL);
     enum status st = access_keys_load(&store->keys, path, err);
     if (st != ST_OK && st != ST_NOT_FOUND) {
@@ -278,10 +250,10 @@ void access_keystore_close(struct access_keystore *store)
 
 static bool claim_change(struct access_keystore *store)
 {
-    struct stamp stamp = stamp_of(store->path);
+    struct fs_stamp stamp = fs_stamp(store->path);
 
     (void)pthread_mutex_lock(&store->lock);
-    bool changed = !same_stamp(&stamp, &store->stamp);
+    bool changed = !fs_same_stamp(&stamp, &store->stamp);
     store->stamp = stamp;
     (void)pthread_mutex_unlock(&store->lock);
     return changed;

@@ -3,6 +3,7 @@
 #include "api/access.h"
 #include "api/log.h"
 #include "api/routes.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "http/listen.h"
 
@@ -80,6 +81,17 @@ static void on_admit(void *payload, struct http_request *request)
     api_access_admit(payload, request);
 }
 
+static void on_tls_read(void *payload, const struct err *failure)
+{
+    char quoted[LOG_QUOTED_SIZE];
+
+    (void)payload;
+    if (failure)
+        log_error("tls.unreadable", "certificate=kept error=%s", log_quote(quoted, failure->msg));
+    else
+        log_info("tls.read", "certificate=new");
+}
+
 /* "127.0.0.1:8080", "[::1]:0", "localhost:80": nobody but this machine can come. */
 static bool is_loopback(const char *listen)
 {
@@ -115,6 +127,7 @@ enum status api_open(struct api **out, const struct api_options *options, struct
         .payload = api,
         .admit = on_admit,
         .refuse = api_answer_refusal,
+        .tls_read = on_tls_read,
         .done = on_done,
     };
     enum status st = api_access_open(&api->access, &api->options, err);

@@ -212,6 +212,24 @@ bool fs_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
+struct fs_stamp fs_stamp(const char *path)
+{
+    struct stat info;
+
+    if (stat(path, &info) != 0)
+        return (struct fs_stamp){0};
+    return (struct fs_stamp){
+        .inode = (uint64_t)info.st_ino,
+        .size = (int64_t)info.st_size,
+        .changed_ns = (int64_t)info.st_ctim.tv_sec * 1000000000 + info.st_ctim.tv_nsec,
+    };
+}
+
+bool fs_same_stamp(const struct fs_stamp *a, const struct fs_stamp *b)
+{
+    return a->inode == b->inode && a->size == b->size && a->changed_ns == b->changed_ns;
+}
+
 bool fs_is_folder(const char *path)
 {
     struct stat info;

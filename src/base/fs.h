@@ -22,6 +22,16 @@ void fs_unmap(struct bytes mapped); /* an empty view is fine */
 /* Creates a folder and its parents (0755); one that exists is fine. */
 enum status fs_make_folder(const char *path, struct err *err) MUST_USE;
 bool fs_exists(const char *path);
+
+/* Tells one state of a file from the next: it differs once the file was written, replaced, removed
+ * or its mode changed. */
+struct fs_stamp {
+    uint64_t inode;
+    int64_t size;
+    int64_t changed_ns;
+};
+struct fs_stamp fs_stamp(const char *path); /* all zeros without a file */
+bool fs_same_stamp(const struct fs_stamp *a, const struct fs_stamp *b);
 bool fs_is_folder(const char *path);
 
 /* Files below `folder`, recursively, in byte order of their paths.  At most `max` of them. */

@@ -57,7 +57,7 @@ struct http_done {
     const void *context; /* see http_request_context() */
 };
 
-/* Certificate chain and private key, PEM. */
+/* Certificate chain and private key, PEM; followed while the server runs. */
 struct http_tls_options {
     const char *certificate; /* path; NULL: no TLS */
     const char *key;         /* path; NULL: in the certificate's file */
@@ -82,6 +82,9 @@ struct http_options {
     /* Answers a request that no handler sees; must call http_answer before it returns. */
     void (*refuse)(void *payload, struct http_request *request, unsigned status,
                    const char *detail);
+    /* Certificate and key have changed and were read: NULL, or why the old ones stay.  May be
+     * NULL itself. */
+    void (*tls_read)(void *payload, const struct err *failure);
     /* Called on a server thread just before the answer is sent, or after the client left. */
     void (*done)(void *payload, const struct http_done *done);
 };
@@ -92,8 +95,8 @@ enum status http_server_open(struct http_server **out, const struct http_options
 unsigned http_server_port(const struct http_server *server);
 /* The listening socket, to hand it to a successor before http_server_quiesce; borrowed. */
 int http_server_listen_fd(const struct http_server *server);
-/* Reads certificate and key again, for connections that are made from now on.  On failure the old
- * ones stay.  ST_OK without TLS.  Any thread. */
+/* Reads certificate and key at once, not only when the next connection comes: for connections that
+ * are made from now on.  On failure the old ones stay.  ST_OK without TLS.  Any thread. */
 enum status http_server_reload_tls(struct http_server *server, struct err *err) MUST_USE;
 /* No new connections; every further answer closes its connection.  Any thread. */
 void http_server_quiesce(struct http_server *server);

@@ -482,6 +482,20 @@ static void on_completed(void *payload, struct MHD_Connection *connection, void 
     http_pool_give(&server->pool, request);
 }
 
+/* A new session gets the newest certificate. */
+static void enter_tls(struct http_server *server, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    bool changed = false;
+    struct err err;
+
+    enum status st = http_tls_follow(server->tls, &changed, &err);
+    if (changed && server->options.tls_read)
+        server->options.tls_read(server->options.payload, st == ST_OK ? NULL : &err);
+    http_tls_enter(server->tls, info->tls_session);
+}
+
 static void on_connection(void *payload, struct MHD_Connection *connection, void **state,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -498,10 +512,8 @@ static void on_connection(void *payload, struct MHD_Connection *connection, void
     struct http_watch *watch = http_watch_add(&server->watchlist, info->connect_fd);
     http_watch_arm(&server->watchlist, watch, server->options.limits.head_timeout_ms, true);
     *state = watch;
-    if (server->tls) {
-        info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-        http_tls_enter(server->tls, info->tls_session);
-    }
+    if (server->tls)
+        enter_tls(server, connection);
 }
 
 /* ---- life ---- */

@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 
+#define LOOK_US         1000000
 #define RETIRED_KEPT_US (600 * INT64_C(1000000)) /* far longer than a handshake may take */
 
 struct credential {
@@ -23,6 +24,9 @@ struct http_tls {
     struct bytes certificate; /* of the start */
     struct bytes key;
     pthread_mutex_t lock; /* guards what follows */
+    int64_t looked_us;
+    struct fs_stamp certificate_stamp; /* of the last attempt to read */
+    struct fs_stamp key_stamp;
     struct credential *current;
     struct credential *retired; /* newest first */
 };
@@ -108,6 +112,9 @@ enum status http_tls_open(struct http_tls **out, const struct http_tls_options *
     tls->only_1_3 = options->only_1_3;
     tls->clock = clock;
     (void)pthread_mutex_init(&tls->lock, NULL);
+    tls->looked_us = clock_monotonic_us(clock);
+    tls->certificate_stamp = fs_stamp(tls->certificate_path);
+    tls->key_stamp = fs_stamp(tls->key_path);
     enum status st = load(tls, &tls->current, &certificate, &key, err);
     if (st != ST_OK) {
         http_tls_close(tls);
@@ -174,6 +181,32 @@ enum status http_tls_reload(struct http_tls *tls, struct err *err)
     tls->current = fresh;
     (void)pthread_mutex_unlock(&tls->lock);
     return ST_OK;
+}
+
+/* True for one caller after each change. */
+static bool claim_change(struct http_tls *tls)
+{
+    int64_t now_us = clock_monotonic_us(tls->clock);
+    bool changed = false;
+
+    (void)pthread_mutex_lock(&tls->lock);
+    if (now_us - tls->looked_us >= LOOK_US) {
+        struct fs_stamp certificate = fs_stamp(tls->certificate_path);
+        struct fs_stamp key = fs_stamp(tls->key_path);
+        changed = !fs_same_stamp(&certificate, &tls->certificate_stamp) ||
+                  !fs_same_stamp(&key, &tls->key_stamp);
+        tls->looked_us = now_us;
+        tls->certificate_stamp = certificate;
+        tls->key_stamp = key;
+    }
+    (void)pthread_mutex_unlock(&tls->lock);
+    return changed;
+}
+
+enum status http_tls_follow(struct http_tls *tls, bool *changed, struct err *err)
+{
+    *changed = claim_change(tls);
+    return *changed ? http_tls_reload(tls, err) : ST_OK;
 }
 
 const char *http_tls_certificate(const struct http_tls *tls)

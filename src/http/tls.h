@@ -22,5 +22,8 @@ enum status http_tls_reload(struct http_tls *tls, struct err *err) MUST_USE;
 const char *http_tls_certificate(const struct http_tls *tls);
 const char *http_tls_key(const struct http_tls *tls);
 const char *http_tls_priorities(const struct http_tls *tls);
+/* Reads the files again when they have changed, looking once a second at most.  *changed: they
+ * were read, and this is how it ended. */
+enum status http_tls_follow(struct http_tls *tls, bool *changed, struct err *err) MUST_USE;
 /* Gives a session that is about to shake hands the newest certificate. */
 void http_tls_enter(struct http_tls *tls, void *session);
