@@ -222,6 +222,17 @@ struct access_keystore {
     struct fs_stamp stamp; /* of the last attempt to read */
 };
 
+/* Without a file there is no key: *out stays empty. */
+static enum status load_if_there(struct access_keys *out, const char *path, struct err *err)
+{
+    struct err mine;
+    enum status st = access_keys_load(out, path, &mine);
+
+    if (st == ST_NOT_FOUND)
+        return ST_OK;
+    return st == ST_OK ? ST_OK : err_set(err, st, "%s", mine.msg);
+}
+
 enum status access_keystore_open(struct access_keystore **out, const char *path, struct err *err)
 {
     struct access_keystore *store = mem_alloc(1, sizeof *store);
@@ -229,8 +240,8 @@ enum status access_keystore_open(struct access_keystore **out, const char *path,
     store->path = mem_copy_str(str_of(path));
     store->stamp = fs_stamp(path);
     (void)pthread_mutex_init(&store->lock, NULL);
-    enum status st = access_keys_load(&store->keys, path, err);
-    if (st != ST_OK && st != ST_NOT_FOUND) {
+    enum status st = load_if_there(&store->keys, path, err);
+    if (st != ST_OK) {
         access_keystore_close(store);
         return st;
     }
@@ -266,8 +277,8 @@ enum status access_keystore_refresh(struct access_keystore *store, bool *changed
     *changed = claim_change(store);
     if (!*changed)
         return ST_OK;
-    enum status st = access_keys_load(&fresh, store->path, err);
-    if (st != ST_OK && st != ST_NOT_FOUND) /* a file that was removed: no key is good any more */
+    enum status st = load_if_there(&fresh, store->path, err);
+    if (st != ST_OK)
         return st;
     (void)pthread_mutex_lock(&store->lock);
     struct access_keys old = store->keys;

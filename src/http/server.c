@@ -251,6 +251,36 @@ static enum MHD_Result add_field(void *payload, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
+/* Bytes that mean something wherever they stand in a head. */
+static size_t count_visible(const char *at, size_t len)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < len; i++)
+        count += (unsigned char)at[i] > ' ' && at[i] != ':';
+    return count;
+}
+
+/* The transport drops a last field that is folded over two lines, and what follows a NUL: somebody
+ * in front of us may have read it.  So whatever is in its memory from the version to the end of
+ * the head must be in what it gave us. */
+static bool is_whole(const struct http_request *request, const char *method, const char *version,
+                     const struct field_list *list)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    uintptr_t start = (uintptr_t)version;
+    uintptr_t end = (uintptr_t)method + (info ? info->header_size : 0);
+    size_t given = count_visible(version, strlen(version));
+
+    if (start < (uintptr_t)method || end < start || end - start > CONNECTION_MEMORY)
+        return false;
+    for (size_t i = 0; i < MIN_OF(list->count, HTTP_HEADERS_MAX); i++)
+        given += count_visible(list->fields[i].name.at, list->fields[i].name.len) +
+                 count_visible(list->fields[i].value.at, list->fields[i].value.len);
+    return list->count > HTTP_HEADERS_MAX || count_visible(version, end - start) == given;
+}
+
 static struct str path_of(const struct http_request *request)
 {
     return (struct str){.at = request->path, .len = request->path_len};
@@ -304,7 +334,7 @@ static void admit_body(struct http_request *request)
 }
 
 /* True when the head lets the connection go on; false when it has to be answered and closed. */
-static bool read_head(struct http_request *request, const char *version)
+static bool read_head(struct http_request *request, const char *method, const char *version)
 {
     struct field_list list = {.count = 0};
     struct http_gate_pass pass = {0};
@@ -326,6 +356,10 @@ static bool read_head(struct http_request *request, const char *version)
         .field_count = list.count,
     };
     unsigned refusal = http_gate_check(&pass, &head, &err);
+    if (!refusal && !is_whole(request, method, version, &list)) {
+        (void)err_set(&err, ST_INVALID, "the head has a folded field or a NUL");
+        refusal = 400;
+    }
     if (refusal) {
         http_request_refuse(request, refusal, err.msg);
         return false;
@@ -398,7 +432,7 @@ static enum MHD_Result on_head(struct http_request *request, const char *method,
 
     (void)snprintf(request->method, sizeof request->method, "%s", method);
     enter(server, request);
-    if (!read_head(request, version)) {
+    if (!read_head(request, method, version)) {
         request->close = true;
         return refuse_now(request);
     }
