@@ -93,13 +93,15 @@ static void on_tls_read(void *payload, const struct err *failure)
 }
 
 /* "127.0.0.1:8080", "[::1]:0", "localhost:80": nobody but this machine can come. */
-static bool is_loopback(const char *listen)
+static bool is_loopback(const char *listen, int listen_fd)
 {
     struct access_address address;
     struct str host = str_of(listen);
     struct err ignored;
     struct str port;
 
+    if (listen_fd > 0) /* handed over: its own address counts, not the setting */
+        return http_listen_is_loopback(listen_fd);
     if (http_listen_split(&host, &port, listen, &ignored) != ST_OK)
         return false;
     return str_equal(host, "localhost") ||
@@ -111,7 +113,7 @@ enum status api_open(struct api **out, const struct api_options *options, struct
     struct api *api = mem_alloc(1, sizeof *api);
 
     api->options = *options;
-    api->options.access.settings.loopback_only = is_loopback(options->listen);
+    api->options.access.settings.loopback_only = is_loopback(options->listen, options->listen_fd);
     api->routes = mem_alloc(api_route_count, sizeof *api->routes);
     fill_http_routes(api->routes);
     const struct http_options http = {

@@ -121,3 +121,20 @@ enum status http_listen_adopt(int fd, unsigned *port, struct err *err)
     *port = port_of(fd);
     return ST_OK;
 }
+
+bool http_listen_is_loopback(int fd)
+{
+    struct sockaddr_storage address;
+    struct sockaddr_in6 six;
+    struct sockaddr_in four;
+    socklen_t len = sizeof address;
+
+    memset(&address, 0, sizeof address);
+    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+        return false;
+    memcpy(&four, &address, sizeof four);
+    memcpy(&six, &address, sizeof six);
+    if (address.ss_family == AF_INET)
+        return ntohl(four.sin_addr.s_addr) >> 24 == 127;
+    return address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six.sin6_addr);
+}

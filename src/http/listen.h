@@ -13,3 +13,5 @@ enum status http_listen(int *fd, unsigned *port, const char *address, struct err
 /* A listening stream socket of somebody else, made non-blocking and close-on-exec.  ST_INVALID: it
  * is none. */
 enum status http_listen_adopt(int fd, unsigned *port, struct err *err) MUST_USE;
+/* Whether only this machine can connect to a listening socket; false when that is not known. */
+bool http_listen_is_loopback(int fd);
