@@ -117,6 +117,8 @@ class Server:
         status = self.process.wait(timeout=TIMEOUT)
         self.process.stdout.close()
         self.log.close()
+        check(status != 0 or self.log_count("aidetect serve: ") == 0,
+              "a clean end, and an error message")
         return status
 
 
