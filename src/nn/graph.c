@@ -9,7 +9,7 @@
 
 /* Attributes of one line, before they become a node. */
 struct attributes {
-    int64_t channels, side, out, kernel, stride;
+    int64_t channels, side, out, kernel, stride, rows, columns;
     struct str from, add;
     bool norm, relu, bias, depthwise;
 };
@@ -58,6 +58,8 @@ static enum status parse_attribute(struct attributes *at, struct str word, struc
         {.name = "side", .number = &at->side, .top = NN_SIDE_MAX},
         {.name = "kernel", .number = &at->kernel, .top = 7},
         {.name = "stride", .number = &at->stride, .top = 4},
+        {.name = "rows", .number = &at->rows, .top = NN_TABLE_SIDE_MAX},
+        {.name = "columns", .number = &at->columns, .top = NN_TABLE_SIDE_MAX},
         {.name = "from", .text = &at->from},
         {.name = "add", .text = &at->add},
     };
@@ -189,43 +191,56 @@ static bool is_name(struct str text)
     return text.len && text.len < NN_NAME_SIZE;
 }
 
-static enum status parse_line(struct nn_graph *graph, struct str line, struct err *err)
+static enum status parse_attributes(struct attributes *at, struct str line, struct err *err)
 {
-    struct attributes at = {.kernel = 1, .stride = 1};
-    struct str op_name = str_split(&line, ' ');
-    line = str_trim(line);
-    struct str name = str_split(&line, ' ');
-    int op = find_op(op_name);
+    enum status st = ST_OK;
 
-    if (op < 0)
-        return err_set(err, ST_INVALID, "unknown layer '%.*s'", (int)MIN_OF(op_name.len, 40u),
-                       op_name.at);
-    if (!is_name(name) || find_node(graph, name) >= 0)
-        return err_set(err, ST_INVALID,
-                       "a layer needs a name of its own, 1 to %d letters, digits, '_' or '-'",
-                       NN_NAME_SIZE - 1);
+    for (line = str_trim(line); line.len && st == ST_OK; line = str_trim(line))
+        st = parse_attribute(at, str_split(&line, ' '), err);
+    return st;
+}
+
+static enum status add_table(struct nn_graph *graph, struct str name, const struct attributes *at,
+                             struct err *err)
+{
+    struct nn_table table = {.rows = (int)at->rows, .columns = (int)at->columns};
+
+    if (graph->table_count == NN_TABLES_MAX)
+        return err_set(err, ST_LIMIT, "over %d tables", NN_TABLES_MAX);
+    if (!at->rows || !at->columns)
+        return err_set(err, ST_INVALID, "table needs rows= and columns=");
+    memcpy(table.name, name.at, name.len);
+    graph->tables[graph->table_count++] = table;
+    return ST_OK;
+}
+
+static bool is_taken(const struct nn_graph *graph, struct str name)
+{
+    for (int i = 0; i < graph->table_count; i++)
+        if (str_equal(name, graph->tables[i].name))
+            return true;
+    return find_node(graph, name) >= 0;
+}
+
+static enum status add_layer(struct nn_graph *graph, enum nn_op op, struct str name,
+                             const struct attributes *at, struct err *err)
+{
     if (graph->node_count == NN_NODES_MAX)
         return err_set(err, ST_LIMIT, "over %d layers", NN_NODES_MAX);
-    for (line = str_trim(line); line.len; line = str_trim(line)) {
-        enum status st = parse_attribute(&at, str_split(&line, ' '), err);
-        if (st != ST_OK)
-            return st;
-    }
-
-    struct nn_node node = {.op = (enum nn_op)op,
-                           .kernel = (int)at.kernel,
-                           .stride = (int)at.stride,
-                           .depthwise = at.depthwise,
-                           .bias = at.bias || op == NN_LINEAR,
-                           .norm = at.norm,
-                           .relu = at.relu,
+    struct nn_node node = {.op = op,
+                           .kernel = (int)at->kernel,
+                           .stride = (int)at->stride,
+                           .depthwise = at->depthwise,
+                           .bias = at->bias || op == NN_LINEAR,
+                           .norm = at->norm,
+                           .relu = at->relu,
                            .last_use = graph->node_count};
     memcpy(node.name, name.at, name.len);
     enum status st = check_flags(&node, err);
     if (st == ST_OK)
-        st = resolve_inputs(&node, graph, &at, err);
+        st = resolve_inputs(&node, graph, at, err);
     if (st == ST_OK)
-        st = shape_node(&node, graph, &at, err);
+        st = shape_node(&node, graph, at, err);
     if (st == ST_OK)
         st = check_add(&node, graph, err);
     if (st != ST_OK)
@@ -236,6 +251,29 @@ static enum status parse_line(struct nn_graph *graph, struct str line, struct er
         graph->nodes[node.add].last_use = graph->node_count;
     graph->nodes[graph->node_count++] = node;
     return ST_OK;
+}
+
+static enum status parse_line(struct nn_graph *graph, struct str line, struct err *err)
+{
+    struct attributes at = {.kernel = 1, .stride = 1};
+    struct str op_name = str_split(&line, ' ');
+    line = str_trim(line);
+    struct str name = str_split(&line, ' ');
+    bool is_table = str_equal(op_name, "table");
+    int op = find_op(op_name);
+
+    if (op < 0 && !is_table)
+        return err_set(err, ST_INVALID, "unknown layer '%.*s'", (int)MIN_OF(op_name.len, 40u),
+                       op_name.at);
+    if (!is_name(name) || is_taken(graph, name))
+        return err_set(err, ST_INVALID,
+                       "a layer needs a name of its own, 1 to %d letters, digits, '_' or '-'",
+                       NN_NAME_SIZE - 1);
+    enum status st = parse_attributes(&at, line, err);
+    if (st != ST_OK)
+        return st;
+    return is_table ? add_table(graph, name, &at, err)
+                    : add_layer(graph, (enum nn_op)op, name, &at, err);
 }
 
 /* An addition overwrites what it adds: nothing may read that later. */
@@ -307,6 +345,16 @@ static enum status add_node_parameters(struct nn_graph *graph, struct nn_node *n
     return st;
 }
 
+static enum status add_table_parameter(struct nn_graph *graph, struct nn_table *table,
+                                       struct err *err)
+{
+    const struct nn_parameter shape = {.dims = {table->rows, table->columns}, .dim_count = 2};
+    struct nn_node owner = {0};
+
+    memcpy(owner.name, table->name, sizeof owner.name);
+    return add_parameter(&table->parameter, graph, &owner, "values", &shape, err);
+}
+
 /* One block: trained tensors first, so that the optimiser is one loop over its beginning. */
 static enum status place_parameters(struct nn_graph *graph, struct err *err)
 {
@@ -349,6 +397,8 @@ static enum status parse(struct nn_graph *graph, struct str text, struct err *er
         st = check_last_uses(graph, err);
     for (int i = 0; i < graph->node_count && st == ST_OK; i++)
         st = add_node_parameters(graph, &graph->nodes[i], err);
+    for (int i = 0; i < graph->table_count && st == ST_OK; i++)
+        st = add_table_parameter(graph, &graph->tables[i], err);
     return st == ST_OK ? place_parameters(graph, err) : st;
 }
 
@@ -383,6 +433,14 @@ bool nn_graph_fits_blocks(const struct nn_graph *graph, int block)
         if (nodes[i].channels % block != 0)
             return false;
     return same_in_blocks(&nodes[0], block) && same_in_blocks(&nodes[graph->node_count - 1], block);
+}
+
+const struct nn_table *nn_graph_table(const struct nn_graph *graph, const char *name)
+{
+    for (int i = 0; i < graph->table_count; i++)
+        if (strcmp(graph->tables[i].name, name) == 0)
+            return &graph->tables[i];
+    return NULL;
 }
 
 uint64_t nn_graph_multiply_adds(const struct nn_graph *graph)

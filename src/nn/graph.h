@@ -5,10 +5,12 @@
  *     conv  left  out=32 kernel=3 norm relu
  *     conv  right out=32 kernel=3 norm add=stem relu
  *     conv  head  out=16 kernel=1 bias
+ *     table statistics rows=3 columns=1245
  *
  * A layer reads the one above it unless from=NAME says otherwise.  A conv layer is
- * y = convolution(x) [+ bias], then [norm], then [+ add], then [relu].
- * Immutable after parsing, shared by threads.  Must not know how layers are computed. */
+ * y = convolution(x) [+ bias], then [norm], then [+ add], then [relu].  A table is no layer:
+ * numbers of another classifier that travel in the same file, as tensor NAME.values. Immutable
+ * after parsing, shared by threads.  Must not know how layers are computed. */
 #pragma once
 
 #include "base/base.h"
@@ -16,6 +18,8 @@
 #define NN_NAME_SIZE      32
 #define NN_NODES_MAX      128
 #define NN_PARAMETERS_MAX 512
+#define NN_TABLES_MAX     8
+#define NN_TABLE_SIDE_MAX 65536 /* rows, columns */
 #define NN_CHANNELS_MAX   2048
 #define NN_SIDE_MAX       1024
 #define NN_FLOATS_MAX     (64u << 20) /* parameters of one network */
@@ -40,6 +44,12 @@ struct nn_node {
     int norm_mean, norm_variance; /* batch norm running statistics: not trained; -1 */
 };
 
+struct nn_table {
+    char name[NN_NAME_SIZE];
+    int rows, columns;
+    int parameter; /* index; never trained by the network's optimiser */
+};
+
 /* One named tensor inside the single block of floats that holds the whole network. */
 struct nn_parameter {
     char
@@ -54,6 +64,8 @@ struct nn_parameter {
 struct nn_graph {
     struct nn_node nodes[NN_NODES_MAX];
     int node_count; /* nodes[0] is the input, the last one the output */
+    struct nn_table tables[NN_TABLES_MAX];
+    int table_count;
     struct nn_parameter parameters[NN_PARAMETERS_MAX];
     int parameter_count;
     size_t trained_count;   /* floats; trained tensors come first in the block */
@@ -64,6 +76,9 @@ struct nn_graph {
 /* Out: *out is the caller's, free with nn_graph_close.  Errors name the line. */
 enum status nn_graph_open(struct nn_graph **out, struct str text, struct err *err) MUST_USE;
 void nn_graph_close(struct nn_graph *graph); /* NULL is fine */
+
+/* NULL when the network has no table of that name. */
+const struct nn_table *nn_graph_table(const struct nn_graph *graph, const char *name);
 
 /* Multiply-adds of one forward pass of one input. */
 uint64_t nn_graph_multiply_adds(const struct nn_graph *graph);

@@ -1,0 +1,44 @@
+/* detect/statistics.h - the second opinion: hand-made forensic statistics of a photo at three
+ * scales, and a linear classifier over them.  Complements the network, which sees single crops.
+ * Must not know labels or thresholds.  A measuring object belongs to one thread. */
+#pragma once
+
+#include "image/image.h"
+
+#define DETECT_STATISTICS_TABLE  "statistics" /* the weights file's table, three rows, see below */
+#define DETECT_STATISTICS_SCALES 3            /* as stored, half and a quarter of it */
+
+/* Classes of quantised neighbours that are the same after mirroring and negation. */
+#define DETECT_STATISTICS_TRIPLES 39 /* three values in -2..2 */
+#define DETECT_STATISTICS_PAIRS   16 /* two values in -3..3 */
+#define DETECT_STATISTICS_COLOURS 14 /* (red, green, blue) in -1..1, negation only */
+/* Of one scale: 6 luma residuals, 4 chroma residuals, colour steps, noise by block and by
+ * brightness, channel relations, block spectrum. */
+#define DETECT_STATISTICS_OF_SCALE                                                                 \
+    (6 * DETECT_STATISTICS_TRIPLES + 4 * DETECT_STATISTICS_PAIRS + DETECT_STATISTICS_COLOURS +     \
+     12 + 4 + 7 + 71)
+#define DETECT_STATISTICS_TONES 27 /* saturation, brightness, colour moments; once a photo */
+#define DETECT_STATISTICS_COUNT                                                                    \
+    (DETECT_STATISTICS_SCALES * DETECT_STATISTICS_OF_SCALE + DETECT_STATISTICS_TONES)
+
+struct detect_statistics;
+struct detect_statistics *detect_statistics_open(void) MUST_USE;
+void detect_statistics_close(struct detect_statistics *statistics); /* NULL is fine */
+
+/* DETECT_STATISTICS_COUNT finite numbers of a photo of any size.  ST_NOMEM: arena full; what is
+ * taken from the arena is given back. */
+enum status detect_statistics_measure(float *out, struct detect_statistics *statistics,
+                                      const struct image *photo, struct arena *arena,
+                                      struct err *err) MUST_USE;
+
+/* Rows of the table, each DETECT_STATISTICS_COUNT floats. */
+enum detect_statistics_row {
+    DETECT_STATISTICS_MEAN,
+    DETECT_STATISTICS_DEVIATION, /* above 0 */
+    DETECT_STATISTICS_WEIGHT,
+    DETECT_STATISTICS_ROW_COUNT
+};
+/* A measured value in units of the training photos' deviation, within +-3. */
+float detect_statistics_standard(float value, float mean, float deviation);
+/* Sum of weight times standardised value: positive says AI-generated. */
+double detect_statistics_score(const float *table, const float *values);
