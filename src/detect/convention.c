@@ -40,6 +40,7 @@ enum status detect_convention_read(struct detect_convention *out, const struct n
     double side = 0;
     double count = 0;
     double scale = 0;
+    double statistics_scale = 0;
     double bias = 0;
 
     if (!version || !*version || strlen(version) >= sizeof convention.version)
@@ -52,7 +53,9 @@ enum status detect_convention_read(struct detect_convention *out, const struct n
     if (st == ST_OK)
         st = read_number(&count, weights, "crop_count", 1, DETECT_CROPS_MAX, err);
     if (st == ST_OK)
-        st = read_number(&scale, weights, "calibration_scale", 1e-3, 1e3, err);
+        st = read_number(&scale, weights, "calibration_scale", 0, 1e3, err);
+    if (st == ST_OK && nn_weights_metadata(weights, "statistics_scale"))
+        st = read_number(&statistics_scale, weights, "statistics_scale", 0, 1e3, err);
     if (st == ST_OK)
         st = read_number(&bias, weights, "calibration_bias", -100, 100, err);
     if (st == ST_OK)
@@ -68,6 +71,7 @@ enum status detect_convention_read(struct detect_convention *out, const struct n
     convention.crop_side = (int)side;
     convention.crop_count = (int)count;
     convention.scale = (float)scale;
+    convention.statistics_scale = (float)statistics_scale;
     convention.bias = (float)bias;
     (void)snprintf(convention.version, sizeof convention.version, "%s", version);
     *out = convention;
@@ -80,7 +84,7 @@ void detect_convention_write(struct nn_metadata out[DETECT_CONVENTION_KEYS],
 {
     static const char *const keys[DETECT_CONVENTION_KEYS] = {
         "version",           "frontend",         "crop_side", "crop_count",
-        "calibration_scale", "calibration_bias", "threshold"};
+        "calibration_scale", "calibration_bias", "threshold", "statistics_scale"};
 
     (void)snprintf(text[0], DETECT_CONVENTION_TEXT, "%s", convention->version);
     (void)snprintf(text[1], DETECT_CONVENTION_TEXT, "%s", DETECT_FRONTEND_NAME);
@@ -89,6 +93,7 @@ void detect_convention_write(struct nn_metadata out[DETECT_CONVENTION_KEYS],
     (void)snprintf(text[4], DETECT_CONVENTION_TEXT, "%.9g", (double)convention->scale);
     (void)snprintf(text[5], DETECT_CONVENTION_TEXT, "%.9g", (double)convention->bias);
     (void)snprintf(text[6], DETECT_CONVENTION_TEXT, "%.9g", convention->threshold);
+    (void)snprintf(text[7], DETECT_CONVENTION_TEXT, "%.9g", (double)convention->statistics_scale);
     for (int i = 0; i < DETECT_CONVENTION_KEYS; i++) {
         (void)snprintf(out[i].key, sizeof out[i].key, "%s", keys[i]);
         out[i].value = text[i];

@@ -12,6 +12,7 @@
 #include "detect/frontend.h"
 #include "detect/overlay.h"
 #include "detect/quality.h"
+#include "detect/statistics.h"
 #include "nn/inference.h"
 #include "nn/weights.h"
 
@@ -25,6 +26,7 @@
 struct detect_model {
     struct nn_weights *weights;
     struct detect_convention convention;
+    const float *statistics; /* rows of detect/statistics.h; NULL: the network judges alone */
     struct image_limits limits;
     double threshold;
     char hash[HASH_HEX_SIZE];
@@ -36,7 +38,8 @@ struct detect_session {
     struct arena *arena; /* one photo's pixels and scratch */
     uint8_t *window;
     float *scratch;
-    float *maps; /* patch logits of all crops */
+    float *maps;                          /* patch logits of all crops */
+    struct detect_statistics *statistics; /* NULL when the model has none */
 };
 
 const char *detect_verdict_name(enum detect_verdict verdict)
@@ -64,6 +67,26 @@ enum detect_confidence detect_confidence(double probability, double threshold)
 
 /* Model ----------------------------------------------------------------------------------- */
 
+/* The table of the second opinion, when the file has one. */
+static enum status find_statistics(const float **out, const struct nn_weights *weights,
+                                   struct err *err)
+{
+    const struct nn_table *table = nn_graph_table(weights->graph, DETECT_STATISTICS_TABLE);
+
+    if (!table)
+        return ST_OK;
+    if (table->rows != DETECT_STATISTICS_ROW_COUNT || table->columns != DETECT_STATISTICS_COUNT)
+        return err_set(err, ST_CORRUPT, "the table of statistics is %dx%d, this program has %dx%d",
+                       table->rows, table->columns, DETECT_STATISTICS_ROW_COUNT,
+                       DETECT_STATISTICS_COUNT);
+    const float *values = weights->values + weights->graph->parameters[table->parameter].offset;
+    for (size_t i = 0; i < DETECT_STATISTICS_COUNT; i++)
+        if (!(values[DETECT_STATISTICS_DEVIATION * DETECT_STATISTICS_COUNT + i] > 0))
+            return err_set(err, ST_CORRUPT, "statistic %zu has no deviation above 0", i);
+    *out = values;
+    return ST_OK;
+}
+
 static enum status hash_file(char out[HASH_HEX_SIZE], const char *path, struct err *err)
 {
     struct bytes file;
@@ -86,6 +109,8 @@ enum status detect_model_open(struct detect_model **out, const char *path,
         st = hash_file(model->hash, path, err);
     if (st == ST_OK)
         st = detect_convention_read(&model->convention, model->weights, err);
+    if (st == ST_OK)
+        st = find_statistics(&model->statistics, model->weights, err);
     if (st != ST_OK) {
         detect_model_close(model);
         return st;
@@ -144,6 +169,8 @@ static enum status open_memory(struct detect_session *session, struct err *err)
     /* A photo, a turned copy of it, and spare; pages that are never used are never touched. */
     size_t capacity = (size_t)model->limits.pixels_max * 8 + ARENA_SPARE_BYTES;
 
+    if (model->statistics)
+        session->statistics = detect_statistics_open();
     session->window = mem_alloc(wide * wide, 3);
     session->scratch = mem_alloc(scratch, sizeof(float));
     session->maps = mem_alloc((size_t)map.h * (size_t)map.w * DETECT_CROPS_MAX, sizeof(float));
@@ -175,6 +202,7 @@ void detect_session_close(struct detect_session *session)
         return;
     nn_inference_close(session->network);
     arena_close(session->arena);
+    detect_statistics_close(session->statistics);
     mem_free(session->window);
     mem_free(session->scratch);
     mem_free(session->maps);
@@ -183,9 +211,9 @@ void detect_session_close(struct detect_session *session)
 
 /* One photo ------------------------------------------------------------------------------- */
 
-/* Runs the network on one crop: its patch logits into `map`, their mean returned. */
+/* Runs the network on one crop: its patch logits plus `offset` into `map`, their mean returned. */
 static float run_crop(struct detect_session *session, const struct image *photo,
-                      struct detect_place place, float *map)
+                      struct detect_place place, float offset, float *map)
 {
     const struct detect_convention *convention = &session->model->convention;
     struct nn_tensor in = nn_inference_input(session->network);
@@ -199,7 +227,7 @@ static float run_crop(struct detect_session *session, const struct image *photo,
     nn_inference_run(session->network);
     for (int i = 0; i < patches; i++) {
         float logit = out.at[i * out.c]; /* channel 0: AI-generated */
-        map[i] = convention->scale * logit + convention->bias;
+        map[i] = convention->scale * logit + offset;
         sum += map[i];
     }
     return sum / (float)patches;
@@ -210,7 +238,31 @@ static double probability_of(double logit)
     return 1.0 / (1.0 + exp(-logit));
 }
 
-/* Crops and network over a decoded photo; fills everything but the decode time and header. */
+/* The second opinion, calibrated; 0 when the model has none. */
+static enum status run_statistics(double *logit, struct detect_session *session,
+                                  const struct image *photo, struct err *err)
+{
+    const struct detect_model *model = session->model;
+    float values[DETECT_STATISTICS_COUNT];
+
+    *logit = 0;
+    if (!session->statistics || model->convention.statistics_scale == 0)
+        return ST_OK;
+    enum status st =
+        detect_statistics_measure(values, session->statistics, photo, session->arena, err);
+    if (st == ST_OK)
+        *logit = (double)model->convention.statistics_scale *
+                 detect_statistics_score(model->statistics, values);
+    return st;
+}
+
+static double ms_since(int64_t started_us)
+{
+    return (double)(clock_monotonic_us(&clock_system) - started_us) / 1e3;
+}
+
+/* Crops, statistics and network over a decoded photo; fills everything but the decode time and
+ * header. */
 static enum status judge(struct detect_result *result, struct detect_session *session,
                          const struct image *photo, struct err *err)
 {
@@ -228,10 +280,17 @@ static enum status judge(struct detect_result *result, struct detect_session *se
     if (st != ST_OK)
         return st;
     result->quality = detect_quality_flags(photo, texture);
-    int64_t chosen = clock_monotonic_us(&clock_system);
+    result->crops_ms = ms_since(started);
+    started = clock_monotonic_us(&clock_system);
+    st = run_statistics(&result->statistics_logit, session, photo, err);
+    if (st != ST_OK)
+        return st;
+    result->statistics_ms = ms_since(started);
+    started = clock_monotonic_us(&clock_system);
+    float offset = convention->bias + (float)result->statistics_logit;
     for (size_t i = 0; i < result->crop_count; i++) {
         float *map = session->maps + i * patches;
-        float logit = run_crop(session, photo, places[i], map);
+        float logit = run_crop(session, photo, places[i], offset, map);
         result->crops[i] = (struct detect_crop){.x = places[i].x,
                                                 .y = places[i].y,
                                                 .side_px = (uint32_t)convention->crop_side,
@@ -240,9 +299,10 @@ static enum status judge(struct detect_result *result, struct detect_session *se
                                                 .patch_logits = map};
         sum += (double)logit;
     }
-    result->probability = probability_of(sum / (double)result->crop_count);
-    result->crops_ms = (double)(chosen - started) / 1e3;
-    result->network_ms = (double)(clock_monotonic_us(&clock_system) - chosen) / 1e3;
+    sum /= (double)result->crop_count;
+    result->probability = probability_of(sum);
+    result->network_logit = sum - (double)offset;
+    result->network_ms = ms_since(started);
     return ST_OK;
 }
 

@@ -57,7 +57,8 @@ struct detect_options {
 /* One analysed crop: where it was and what each patch of it says. */
 struct detect_crop {
     uint32_t x, y, side_px;    /* in the upright photo */
-    float logit;               /* calibrated log-odds of "AI-generated" for this crop */
+    float logit;               /* calibrated log-odds of "AI-generated" for this crop, with what
+                                  the statistics say of the whole photo */
     uint32_t map_side;         /* patches a side */
     const float *patch_logits; /* map_side * map_side, row by row, calibrated; borrowed from the
                                   session until its next photo */
@@ -74,7 +75,9 @@ struct detect_result {
     const char *format;     /* "jpeg", "png", "webp" */
     size_t crop_count;
     struct detect_crop crops[DETECT_CROPS_MAX];
-    double decode_ms, crops_ms, network_ms; /* wall time of the three stages */
+    /* What each opinion adds to the log-odds; their sum and the model's bias give probability. */
+    double network_logit, statistics_logit;
+    double decode_ms, crops_ms, statistics_ms, network_ms; /* wall time of the stages */
 };
 
 struct detect_model;

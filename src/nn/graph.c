@@ -355,21 +355,32 @@ static enum status add_table_parameter(struct nn_graph *graph, struct nn_table *
     return add_parameter(&table->parameter, graph, &owner, "values", &shape, err);
 }
 
-/* One block: trained tensors first, so that the optimiser is one loop over its beginning. */
+/* 0: trained, 1: running statistics, 2: tables. */
+static int place_of(const struct nn_graph *graph, int index)
+{
+    for (int i = 0; i < graph->table_count; i++)
+        if (graph->tables[i].parameter == index)
+            return 2;
+    return graph->parameters[index].trained ? 0 : 1;
+}
+
+/* One block: trained tensors first, so that the optimiser is one loop over its beginning; tables
+ * last, where training never comes. */
 static enum status place_parameters(struct nn_graph *graph, struct err *err)
 {
-    for (int pass = 0; pass < 2; pass++) {
+    size_t *const ends[] = {&graph->trained_count, &graph->network_count, &graph->float_count};
+    size_t count = 0;
+
+    for (int place = 0; place < (int)ARRAY_LEN(ends); place++) {
         for (int i = 0; i < graph->parameter_count; i++) {
-            struct nn_parameter *parameter = &graph->parameters[i];
-            if (parameter->trained != (pass == 0))
+            if (place_of(graph, i) != place)
                 continue;
-            parameter->offset = graph->float_count;
-            graph->float_count += parameter->count;
-            if (graph->float_count > NN_FLOATS_MAX)
+            graph->parameters[i].offset = count;
+            count += graph->parameters[i].count;
+            if (count > NN_FLOATS_MAX)
                 return err_set(err, ST_LIMIT, "over %u parameters", NN_FLOATS_MAX);
         }
-        if (pass == 0)
-            graph->trained_count = graph->float_count;
+        *ends[place] = count;
     }
     return ST_OK;
 }

@@ -69,7 +69,8 @@ struct nn_graph {
     struct nn_parameter parameters[NN_PARAMETERS_MAX];
     int parameter_count;
     size_t trained_count;   /* floats; trained tensors come first in the block */
-    size_t float_count;     /* floats, running statistics included */
+    size_t network_count;   /* floats, running statistics included; tables follow */
+    size_t float_count;     /* floats of the whole block */
     char text[NN_TEXT_MAX]; /* the description it was parsed from */
 };
 

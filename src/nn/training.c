@@ -18,7 +18,7 @@ struct nn_training {
     struct nn_program *forward;
     struct nn_program *backward;
     float *gradients;  /* trained_count floats */
-    float *statistics; /* float_count - trained_count floats */
+    float *statistics; /* network_count - trained_count floats */
     int batch;
     struct layer layers[NN_NODES_MAX];
 };
@@ -249,7 +249,7 @@ static enum status open_memory(struct nn_training *training, struct err *err)
         return st;
     training->gradients = ARENA_NEW(training->arena, float, graph->trained_count);
     training->statistics =
-        ARENA_NEW(training->arena, float, graph->float_count - graph->trained_count);
+        ARENA_NEW(training->arena, float, graph->network_count - graph->trained_count);
     if (!training->gradients || !training->statistics)
         return err_set(err, ST_NOMEM, "no room for %zu gradients", graph->trained_count);
     return ST_OK;
@@ -343,7 +343,7 @@ void nn_training_statistics(float *out, const struct nn_training *training)
 {
     const struct nn_graph *graph = training->graph;
 
-    memcpy(out, training->statistics, (graph->float_count - graph->trained_count) * sizeof *out);
+    memcpy(out, training->statistics, (graph->network_count - graph->trained_count) * sizeof *out);
     for (int i = 0; i < graph->node_count; i++) {
         const struct nn_node *node = &graph->nodes[i];
         float n = (float)training->batch * (float)node->height * (float)node->width;

@@ -21,6 +21,6 @@ void nn_training_backward(struct nn_training *training);                    /* r
 const float *nn_training_gradients(const struct nn_training *training);     /* read. */
 
 /* The last forward pass's mean and unbiased variance of every norm, laid out as the tail of the
- * block of values (floats trained_count..float_count): what running statistics average. */
+ * block of values (floats trained_count..network_count): what running statistics average. */
 void nn_training_statistics(float *out, const struct nn_training *training);
 const char *nn_training_describe(const struct nn_training *training);

@@ -28,6 +28,7 @@ struct train_config {
     double validation_share;
     int64_t cache_mb;
     char network[TRAIN_PATH_SIZE];
+    char from[TRAIN_PATH_SIZE];
     char version[TRAIN_TEXT_SIZE];
     char output[TRAIN_PATH_SIZE];
     int64_t crop_side, crop_count;

@@ -39,6 +39,7 @@ struct train_dataset {
     bool *held_out;    /* one a source */
     uint32_t *validation;
     size_t validation_count;
+    uint32_t *training;
     size_t training_count;
     struct group *groups;
     size_t group_count;
@@ -170,7 +171,7 @@ static void group_rows(struct train_dataset *dataset)
         }
         struct group *group = find_group(dataset, row);
         group->rows = append(group->rows, &group->count, i);
-        dataset->training_count++;
+        dataset->training = append(dataset->training, &dataset->training_count, i);
     }
 }
 
@@ -397,6 +398,7 @@ void train_dataset_close(struct train_dataset *dataset)
     mem_free(dataset->families);
     mem_free(dataset->groups);
     mem_free(dataset->validation);
+    mem_free(dataset->training);
     mem_free(dataset->held_out);
     mem_free(dataset->family_class);
     mem_free(dataset->damaged);
@@ -439,6 +441,11 @@ struct train_sample train_dataset_validation(const struct train_dataset *dataset
 size_t train_dataset_training_count(const struct train_dataset *dataset)
 {
     return dataset->training_count;
+}
+
+struct train_sample train_dataset_training(const struct train_dataset *dataset, size_t i)
+{
+    return sample_of(dataset, dataset->training[i]);
 }
 
 size_t train_dataset_damaged_count(const struct train_dataset *dataset)

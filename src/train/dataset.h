@@ -30,7 +30,9 @@ struct train_sample train_dataset_draw(const struct train_dataset *dataset, stru
 /* The validation photos, whole sources that train_dataset_draw never gives. */
 size_t train_dataset_validation_count(const struct train_dataset *dataset);
 struct train_sample train_dataset_validation(const struct train_dataset *dataset, size_t i);
+/* The training photos, each once. */
 size_t train_dataset_training_count(const struct train_dataset *dataset);
+struct train_sample train_dataset_training(const struct train_dataset *dataset, size_t i);
 /* Photos of the role that could not be decoded; they are left out. */
 size_t train_dataset_damaged_count(const struct train_dataset *dataset);
 

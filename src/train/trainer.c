@@ -13,8 +13,10 @@
 #include "base/mem.h"
 #include "detect/convention.h"
 #include "detect/frontend.h"
-#include "train/calibration.h"
+#include "detect/statistics.h"
 #include "train/checkpoint.h"
+#include "train/logistic.h"
+#include "train/statistics.h"
 #include "train/validation.h"
 #include "train/worker.h"
 
@@ -39,7 +41,7 @@ struct trainer {
     struct nn_optimizer optimizer;
     struct train_team team;
     float *values;
-    double *logits; /* of the validation photos */
+    struct train_opinion *opinions; /* on the validation photos */
     struct json *curve;
     struct train_progress progress;
     char identity[HASH_HEX_SIZE];
@@ -61,6 +63,14 @@ static void show_loading(void *payload, size_t done, size_t total)
 
     if (trainer->terminal)
         (void)fprintf(stderr, "\rreading photos %3zu %%", 100 * done / MAX_OF(total, 1u));
+}
+
+static void show_measuring(void *payload, size_t done, size_t total)
+{
+    struct trainer *trainer = payload;
+
+    if (trainer->terminal)
+        (void)fprintf(stderr, "\rmeasuring statistics %3zu %% ", 100 * done / MAX_OF(total, 1u));
 }
 
 static void show_step(void *payload, int64_t step, const struct train_totals *totals)
@@ -130,11 +140,57 @@ static void identify(struct trainer *trainer)
     buf_fini(&text);
 }
 
+/* The place of the second opinion's table in a block of floats; NULL when the network has none. */
+static float *table_of(float *block, const struct nn_graph *graph)
+{
+    const struct nn_table *table = nn_graph_table(graph, DETECT_STATISTICS_TABLE);
+
+    return table ? block + graph->parameters[table->parameter].offset : NULL;
+}
+
+/* Tensors of the same name and shape are taken over; the others stay as they are. */
+static enum status take_values(float *values, const struct nn_graph *graph, const char *path,
+                               struct err *err)
+{
+    struct nn_weights *from = NULL;
+    enum status st = nn_weights_open(&from, path, err);
+
+    if (st != ST_OK)
+        return st;
+    for (int i = 0; i < graph->parameter_count; i++) {
+        const struct nn_parameter *to = &graph->parameters[i];
+        for (int k = 0; k < from->graph->parameter_count; k++) {
+            const struct nn_parameter *given = &from->graph->parameters[k];
+            if (strcmp(given->name, to->name) == 0 &&
+                memcmp(given->dims, to->dims, sizeof to->dims) == 0)
+                memcpy(values + to->offset, from->values + given->offset,
+                       to->count * sizeof *values);
+        }
+    }
+    nn_weights_close(from);
+    return ST_OK;
+}
+
+static enum status start_values(struct trainer *trainer, struct err *err)
+{
+    struct rng rng = rng_derive((uint64_t)trainer->config->seed, 0x1417);
+
+    trainer->values = mem_alloc(trainer->graph->float_count, sizeof(float));
+    nn_graph_initialise(trainer->values, trainer->graph, &rng);
+    float *table = table_of(trainer->values, trainer->graph);
+    if (table)
+        train_statistics_neutral(table);
+    if (trainer->config->from[0])
+        return take_values(trainer->values, trainer->graph, trainer->config->from, err);
+    return trainer->config->epochs > 0
+               ? ST_OK
+               : err_set(err, ST_INVALID, "run.epochs of 0 needs model.from");
+}
+
 static enum status open_team(struct trainer *trainer, struct err *err)
 {
     struct train_team *team = &trainer->team;
     const struct train_config *config = trainer->config;
-    struct rng rng = rng_derive((uint64_t)config->seed, 0x1417);
     struct nn_optimizer_options options = {.kind = strcmp(config->optimizer, "sgd") == 0 ? NN_SGD
                                                                                          : NN_ADAMW,
                                            .weight_decay = (float)config->weight_decay,
@@ -144,8 +200,9 @@ static enum status open_team(struct trainer *trainer, struct err *err)
                                            .epsilon = 1e-8f,
                                            .average_decay = (float)config->average_decay};
 
-    trainer->values = mem_alloc(trainer->graph->float_count, sizeof(float));
-    nn_graph_initialise(trainer->values, trainer->graph, &rng);
+    enum status st = start_values(trainer, err);
+    if (st != ST_OK)
+        return st;
     nn_optimizer_init(&trainer->optimizer, trainer->graph, &options, trainer->values);
     *team = (struct train_team){
         .config = config,
@@ -164,7 +221,7 @@ static enum status open_team(struct trainer *trainer, struct err *err)
     (void)pthread_barrier_init(&team->barrier, NULL, (unsigned)team->worker_count);
     team->workers = mem_alloc((size_t)team->worker_count, sizeof *team->workers);
     for (int i = 0; i < team->worker_count; i++) {
-        enum status st = train_worker_open(&team->workers[i], team, i, err);
+        st = train_worker_open(&team->workers[i], team, i, err);
         if (st != ST_OK)
             return st;
     }
@@ -224,8 +281,8 @@ static enum status open_trainer(struct trainer *trainer, struct err *err)
         st = open_team(trainer, err);
     if (st != ST_OK)
         return st;
-    trainer->logits =
-        mem_alloc(train_dataset_validation_count(trainer->dataset), sizeof *trainer->logits);
+    trainer->opinions =
+        mem_alloc(train_dataset_validation_count(trainer->dataset), sizeof *trainer->opinions);
     identify(trainer);
     join_path(path, trainer, "checkpoint.bin");
     if (!trainer->options->resume || !fs_exists(path))
@@ -249,7 +306,7 @@ static void close_trainer(struct trainer *trainer)
     mem_free(team->gradients);
     nn_optimizer_fini(&trainer->optimizer);
     mem_free(trainer->values);
-    mem_free(trainer->logits);
+    mem_free(trainer->opinions);
     train_dataset_close(trainer->dataset);
     nn_graph_close(trainer->graph);
     json_free(trainer->curve);
@@ -257,14 +314,22 @@ static void close_trainer(struct trainer *trainer)
 
 /* Models ------------------------------------------------------------------------------------ */
 
+/* log-odds = network * its logit + statistics * their score + bias. */
+struct mixture {
+    double network, statistics, bias;
+};
+static const struct mixture network_alone = {.network = 1};
+static const struct mixture uncalibrated = {.network = 1, .statistics = 1};
+
 /* The moving average of the weights, with everything a detector must know. */
-static enum status save_model(const struct trainer *trainer, const char *path, double scale,
-                              double bias, struct err *err)
+static enum status save_model(const struct trainer *trainer, const char *path,
+                              const struct mixture *mixture, struct err *err)
 {
     const struct detect_convention plain = {.crop_side = (int)trainer->config->crop_side,
                                             .crop_count = (int)trainer->config->crop_count,
-                                            .scale = (float)scale,
-                                            .bias = (float)bias,
+                                            .scale = (float)mixture->network,
+                                            .statistics_scale = (float)mixture->statistics,
+                                            .bias = (float)mixture->bias,
                                             .threshold = 0.5};
     struct detect_convention convention = plain;
     struct nn_metadata metadata[DETECT_CONVENTION_KEYS + 3];
@@ -400,18 +465,18 @@ static enum status validate(struct trainer *trainer, struct epoch_record *record
 
     join_path(last, trainer, "last.safetensors");
     join_path(best, trainer, "best.safetensors");
-    enum status st = save_model(trainer, last, 1, 0, err);
+    enum status st = save_model(trainer, last, &network_alone, err);
     if (st == ST_OK)
-        st = train_validation_run(trainer->logits, trainer->dataset, last, TRAIN_T1,
+        st = train_validation_run(trainer->opinions, trainer->dataset, last, TRAIN_T1,
                                   (unsigned)trainer->team.worker_count, err);
     if (st != ST_OK)
         return st;
-    record->validation_auc = train_validation_auc(trainer->logits, trainer->dataset);
+    record->validation_auc = train_validation_auc(trainer->opinions, trainer->dataset);
     if (trainer->progress.best_epoch && record->validation_auc <= trainer->progress.best_auc)
         return ST_OK;
     trainer->progress.best_auc = record->validation_auc;
     trainer->progress.best_epoch = trainer->progress.epoch;
-    return save_model(trainer, best, 1, 0, err);
+    return save_model(trainer, best, &network_alone, err);
 }
 
 static enum status run_epoch(struct trainer *trainer, struct err *err)
@@ -470,54 +535,95 @@ static void weigh_examples(double *weights, const struct trainer *trainer)
         weights[i] *= (double)count / sums[train_dataset_validation(trainer->dataset, i).label];
 }
 
-/* One slope and bias for all tiers, fitted on photos of sources that were never trained on. */
-static enum status calibrate(struct train_calibration *out, struct trainer *trainer,
-                             const char *model_path, struct err *err)
+/* One row of features a validation photo and tier: what the opinions say before calibration. */
+static enum status gather_opinions(double *features, bool *labels, double *weights,
+                                   size_t feature_count, struct trainer *trainer,
+                                   const char *model_path, struct err *err)
 {
     size_t count = train_dataset_validation_count(trainer->dataset);
-    double *logits = mem_alloc(CALIBRATION_TIERS * count, sizeof *logits);
-    double *weights = mem_alloc(CALIBRATION_TIERS * count, sizeof *weights);
-    bool *labels = mem_alloc(CALIBRATION_TIERS * count, sizeof *labels);
     enum status st = ST_OK;
 
     for (size_t tier = 0; tier < CALIBRATION_TIERS && st == ST_OK; tier++) {
-        st = train_validation_run(logits + tier * count, trainer->dataset, model_path,
+        st = train_validation_run(trainer->opinions, trainer->dataset, model_path,
                                   (enum train_tier)tier, (unsigned)trainer->team.worker_count, err);
         weigh_examples(weights + tier * count, trainer);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
+            double *row = features + (tier * count + i) * feature_count;
             labels[tier * count + i] =
                 train_dataset_validation(trainer->dataset, i).label == TRAIN_LABEL_AI;
+            row[0] = trainer->opinions[i].network;
+            if (feature_count > 1)
+                row[1] = trainer->opinions[i].statistics;
+        }
     }
-    if (st == ST_OK)
-        st = train_calibration_fit(out, logits, labels, weights, CALIBRATION_TIERS * count,
-                                   CALIBRATION_PENALTY, err);
-    mem_free(logits);
-    mem_free(weights);
-    mem_free(labels);
     return st;
 }
 
-/* The best epoch's weights, calibrated, under the name that ships. */
-static enum status finish(struct trainer *trainer, struct train_report *report, struct err *err)
+/* One mixture for all tiers, fitted on photos of sources that were never trained on. */
+static enum status calibrate(struct mixture *out, struct trainer *trainer, const char *model_path,
+                             struct err *err)
 {
-    struct train_calibration calibration;
-    struct nn_weights *best = NULL;
-    char best_path[2 * TRAIN_PATH_SIZE];
-    char name[TRAIN_TEXT_SIZE + 16];
+    size_t rows = CALIBRATION_TIERS * train_dataset_validation_count(trainer->dataset);
+    size_t feature_count = table_of(trainer->values, trainer->graph) ? 2 : 1;
+    double *features = mem_alloc(rows, feature_count * sizeof *features);
+    double *weights = mem_alloc(rows, sizeof *weights);
+    bool *labels = mem_alloc(rows, sizeof *labels);
+    const struct train_logistic_data data = {.features = features,
+                                             .labels = labels,
+                                             .weights = weights,
+                                             .count = rows,
+                                             .feature_count = feature_count};
+    const struct train_logistic centre = {.feature_count = feature_count, .slope = {1, 1}};
+    struct train_logistic fitted = {0};
+    enum status st =
+        gather_opinions(features, labels, weights, feature_count, trainer, model_path, err);
 
-    join_path(best_path, trainer, "best.safetensors");
-    enum status st = nn_weights_open(&best, best_path, err);
+    if (st == ST_OK)
+        st = train_logistic_fit(&fitted, &data, &centre, CALIBRATION_PENALTY, err);
+    mem_free(features);
+    mem_free(weights);
+    mem_free(labels);
     if (st != ST_OK)
         return st;
-    memcpy(trainer->optimizer.average, best->values, best->graph->float_count * sizeof(float));
-    nn_weights_close(best);
-    st = calibrate(&calibration, trainer, best_path, err);
+    if (fitted.slope[0] < 0 || fitted.slope[1] < 0)
+        return err_set(err, ST_INVALID, "slopes %g and %g: an opinion falls where the labels rise",
+                       fitted.slope[0], fitted.slope[1]);
+    *out = (struct mixture){
+        .network = fitted.slope[0], .statistics = fitted.slope[1], .bias = fitted.bias};
+    return ST_OK;
+}
+
+/* The best epoch's weights, with the second opinion, calibrated, under the name that ships. */
+static enum status finish(struct trainer *trainer, struct train_report *report, struct err *err)
+{
+    float *table = table_of(trainer->optimizer.average, trainer->graph);
+    struct mixture mixture;
+    char best[2 * TRAIN_PATH_SIZE];
+    char mixed[2 * TRAIN_PATH_SIZE];
+    char name[TRAIN_TEXT_SIZE + 16];
+    enum status st = ST_OK;
+
+    join_path(best, trainer, "best.safetensors");
+    join_path(mixed, trainer, "uncalibrated.safetensors");
+    if (trainer->progress.best_epoch)
+        st = take_values(trainer->optimizer.average, trainer->graph, best, err);
+    if (st == ST_OK && table)
+        st = train_statistics_fit(table, trainer->dataset, (unsigned)trainer->team.worker_count,
+                                  show_measuring, trainer, err);
+    if (trainer->terminal)
+        (void)fprintf(stderr, "\r\033[K");
+    if (st == ST_OK)
+        st = save_model(trainer, mixed, &uncalibrated, err);
+    if (st == ST_OK)
+        st = calibrate(&mixture, trainer, mixed, err);
     if (st != ST_OK)
         return st;
     (void)snprintf(name, sizeof name, "%s.safetensors", trainer->config->version);
     join_path(report->model_path, trainer, name);
-    log_info("train.calibrated", "scale=%.4f bias=%.4f", calibration.slope, calibration.bias);
-    return save_model(trainer, report->model_path, calibration.slope, calibration.bias, err);
+    log_info("train.calibrated", "network=%.4f statistics=%.4f bias=%.4f", mixture.network,
+             mixture.statistics, mixture.bias);
+    st = save_model(trainer, report->model_path, &mixture, err);
+    return st == ST_OK ? save_record(trainer, err) : st;
 }
 
 enum status train_run(struct train_report *out, const struct train_config *config,

@@ -16,7 +16,7 @@ struct scoring {
     const struct train_dataset *dataset;
     const struct detect_model *model;
     enum train_tier tier;
-    double *logits;
+    struct train_opinion *opinions;
     _Atomic size_t next;
     _Atomic unsigned pinned;
     pthread_mutex_t lock;
@@ -24,7 +24,7 @@ struct scoring {
     struct err err;
 };
 
-static enum status score(double *logit, const struct scoring *scoring,
+static enum status score(struct train_opinion *out, const struct scoring *scoring,
                          struct detect_session *session, size_t i, struct arena *arena,
                          struct err *err)
 {
@@ -42,10 +42,8 @@ static enum status score(double *logit, const struct scoring *scoring,
         st = detect_photo(&result, session, file, err);
     if (st != ST_OK)
         return st;
-    double sum = 0;
-    for (size_t k = 0; k < result.crop_count; k++)
-        sum += (double)result.crops[k].logit;
-    *logit = sum / (double)result.crop_count;
+    *out = (struct train_opinion){.network = result.network_logit,
+                                  .statistics = result.statistics_logit};
     return ST_OK;
 }
 
@@ -63,7 +61,7 @@ static void *score_all(void *payload)
         st = arena_open(&arena, ARENA_BYTES, &err);
     for (size_t i = atomic_fetch_add(&scoring->next, 1); i < total && st == ST_OK;
          i = atomic_fetch_add(&scoring->next, 1)) {
-        st = score(&scoring->logits[i], scoring, session, i, arena, &err);
+        st = score(&scoring->opinions[i], scoring, session, i, arena, &err);
         arena_reset(arena);
     }
     if (st != ST_OK) {
@@ -78,11 +76,11 @@ static void *score_all(void *payload)
     return NULL;
 }
 
-enum status train_validation_run(double *logits, const struct train_dataset *dataset,
+enum status train_validation_run(struct train_opinion *out, const struct train_dataset *dataset,
                                  const char *model_path, enum train_tier tier, unsigned workers,
                                  struct err *err)
 {
-    struct scoring scoring = {.dataset = dataset, .tier = tier, .logits = logits};
+    struct scoring scoring = {.dataset = dataset, .tier = tier, .opinions = out};
     struct detect_model *model = NULL;
     pthread_t threads[WORKERS_MAX];
     unsigned count = CLAMP(workers, 1u, WORKERS_MAX);
@@ -103,8 +101,14 @@ enum status train_validation_run(double *logits, const struct train_dataset *dat
     return ST_OK;
 }
 
+static double sum_of(const struct train_opinion *opinion)
+{
+    return opinion->network + opinion->statistics;
+}
+
 /* Every (AI, real) pair: the AI photo should have the higher score. */
-double train_validation_auc(const double *logits, const struct train_dataset *dataset)
+double train_validation_auc(const struct train_opinion *opinions,
+                            const struct train_dataset *dataset)
 {
     size_t count = train_dataset_validation_count(dataset);
     double wins = 0;
@@ -113,11 +117,13 @@ double train_validation_auc(const double *logits, const struct train_dataset *da
     for (size_t i = 0; i < count; i++) {
         if (train_dataset_validation(dataset, i).label != TRAIN_LABEL_AI)
             continue;
+        double ai = sum_of(&opinions[i]);
         for (size_t j = 0; j < count; j++) {
             if (train_dataset_validation(dataset, j).label == TRAIN_LABEL_AI)
                 continue;
+            double real = sum_of(&opinions[j]);
             pairs++;
-            wins += logits[i] > logits[j] ? 1 : logits[i] == logits[j] ? 0.5 : 0;
+            wins += ai > real ? 1 : ai == real ? 0.5 : 0;
         }
     }
     return pairs > 0 ? wins / pairs : 0.5;

@@ -26,7 +26,7 @@ enum status train_worker_open(struct train_worker *worker, struct train_team *te
     if (st == ST_OK)
         st = arena_open(&worker->arena, ARENA_BYTES, err);
     worker->scratch = mem_alloc(detect_frontend_scratch_floats(side), sizeof(float));
-    worker->statistics = mem_alloc(graph->float_count - graph->trained_count, sizeof(float));
+    worker->statistics = mem_alloc(graph->network_count - graph->trained_count, sizeof(float));
     return st;
 }
 
@@ -162,7 +162,7 @@ static void update_statistics(struct train_team *team)
 {
     const struct nn_graph *graph = team->graph;
 
-    for (size_t i = graph->trained_count; i < graph->float_count; i++) {
+    for (size_t i = graph->trained_count; i < graph->network_count; i++) {
         float sum = 0;
         for (int w = 0; w < team->worker_count; w++)
             sum += team->workers[w].statistics[i - graph->trained_count];
@@ -199,7 +199,7 @@ static void take_step(struct train_worker *worker, int64_t step)
     if (worker->index == 0) {
         update_statistics(team);
         nn_optimizer_average(team->optimizer, team->values, step, team->graph->trained_count,
-                             team->graph->float_count);
+                             team->graph->network_count);
     }
 }
 

@@ -1,0 +1,285 @@
+/* train/statistics.c - weighted ridge regression on labels of -1 and 1, by normal equations.
+ * Least squares on standardised, clipped values ranks as well as logistic regression here and has
+ * one exact solution; probabilities come later, from the calibration. */
+#include "train/statistics.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "detect/statistics.h"
+#include "train/tiers.h"
+
+#define COUNT          ((size_t)DETECT_STATISTICS_COUNT)
+#define SIZE           (COUNT + 1) /* and the constant */
+#define WORKERS_MAX    64u
+#define ARENA_BYTES    ((size_t)2 << 30) /* virtual */
+#define RIDGE          0.1 /* of a standardised value's mean square; see EXPERIMENTS */
+#define DEVIATION_MIN  1e-6f
+#define PROGRESS_EVERY 64u
+
+static const enum train_tier tiers[] = {TRAIN_T0, TRAIN_T1, TRAIN_T2, TRAIN_T3, TRAIN_RESIZE75};
+#define TIERS ARRAY_LEN(tiers)
+
+/* What the measuring threads share. */
+struct measuring {
+    const struct train_dataset *dataset;
+    float *values; /* photos x tiers x COUNT */
+    size_t photos;
+    _Atomic size_t next;
+    _Atomic unsigned pinned;
+    void (*progress)(void *payload, size_t done, size_t total);
+    void *payload;
+    pthread_mutex_t lock;
+    enum status status; /* first failure */
+    struct err err;
+};
+
+/* Measuring --------------------------------------------------------------------------------- */
+
+static enum status measure_photo(const struct measuring *measuring, size_t index,
+                                 struct detect_statistics *statistics, struct arena *arena,
+                                 struct err *err)
+{
+    struct train_sample sample = train_dataset_training(measuring->dataset, index);
+    uint32_t side = MAX_OF(sample.row->original_width, sample.row->original_height);
+    struct image photo;
+    enum status st = train_dataset_pixels(&photo, measuring->dataset, sample.row, arena, err);
+
+    for (size_t t = 0; t < TIERS && st == ST_OK; t++) {
+        size_t mark = arena_mark(arena);
+        struct image degraded;
+        struct bytes file;
+        st = train_tier_apply(&file, NULL, &photo, side, tiers[t], arena, err);
+        if (st == ST_OK)
+            st = image_decode(&degraded, NULL, file, &image_limits_default, arena, err);
+        if (st == ST_OK)
+            st = detect_statistics_measure(measuring->values + (index * TIERS + t) * COUNT,
+                                           statistics, &degraded, arena, err);
+        arena_release(arena, mark);
+    }
+    return st;
+}
+
+static void *measure_all(void *payload)
+{
+    struct measuring *measuring = payload;
+    struct detect_statistics *statistics = detect_statistics_open();
+    struct arena *arena = NULL;
+    struct err err = {0};
+    size_t i = 0;
+
+    cpu_pin_thread(atomic_fetch_add(&measuring->pinned, 1));
+    enum status st = arena_open(&arena, ARENA_BYTES, &err);
+    while (st == ST_OK && (i = atomic_fetch_add(&measuring->next, 1)) < measuring->photos) {
+        st = measure_photo(measuring, i, statistics, arena, &err);
+        arena_reset(arena);
+        if (measuring->progress && i % PROGRESS_EVERY == 0)
+            measuring->progress(measuring->payload, i, measuring->photos);
+    }
+    if (st != ST_OK) {
+        pthread_mutex_lock(&measuring->lock);
+        measuring->status = st;
+        measuring->err = err;
+        pthread_mutex_unlock(&measuring->lock);
+        atomic_store(&measuring->next, measuring->photos); /* the others stop, too */
+    }
+    detect_statistics_close(statistics);
+    arena_close(arena);
+    return NULL;
+}
+
+static enum status measure(struct measuring *measuring, unsigned workers, struct err *err)
+{
+    pthread_t threads[WORKERS_MAX];
+    unsigned count = CLAMP(workers, 1u, WORKERS_MAX);
+
+    pthread_mutex_init(&measuring->lock, NULL);
+    for (unsigned i = 0; i < count; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, measure_all, measuring) == 0);
+    for (unsigned i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    pthread_mutex_destroy(&measuring->lock);
+    if (measuring->status != ST_OK)
+        return err_set(err, measuring->status, "statistics: %s", measuring->err.msg);
+    return ST_OK;
+}
+
+/* Weights ----------------------------------------------------------------------------------- */
+
+/* What counts as one origin: a source of real photos, a generator of AI ones. */
+static bool same_origin(const struct train_sample *a, const struct train_sample *b)
+{
+    return a->label == b->label &&
+           (a->label == TRAIN_LABEL_REAL ? a->row->source == b->row->source
+                                         : a->row->family == b->row->family);
+}
+
+static bool same_group(const struct train_sample *a, const struct train_sample *b)
+{
+    return same_origin(a, b) && a->row->source == b->row->source;
+}
+
+/* One weight a photo, summing to one half a class.  ST_INVALID: a class has no photo. */
+static enum status weigh(double *weights, const struct train_dataset *dataset, struct err *err)
+{
+    size_t count = train_dataset_training_count(dataset);
+    double sums[TRAIN_LABEL_COUNT] = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        struct train_sample sample = train_dataset_training(dataset, i);
+        double group = 0;
+        double origin = 0;
+        for (size_t k = 0; k < count; k++) {
+            struct train_sample other = train_dataset_training(dataset, k);
+            group += same_group(&sample, &other);
+            origin += same_origin(&sample, &other);
+        }
+        weights[i] = 1 / (sqrt(group) * sqrt(sqrt(origin)));
+        sums[sample.label] += weights[i];
+    }
+    for (int label = 0; label < TRAIN_LABEL_COUNT; label++)
+        if (!(sums[label] > 0))
+            return err_set(err, ST_INVALID, "no '%s' photo to fit the statistics on",
+                           train_label_name((enum train_label)label));
+    for (size_t i = 0; i < count; i++)
+        weights[i] /= 2 * sums[train_dataset_training(dataset, i).label];
+    return ST_OK;
+}
+
+/* Regression -------------------------------------------------------------------------------- */
+
+/* Means and deviations of the columns into the table, the standardised values in place. */
+static void standardise(float *table, float *values, size_t rows)
+{
+    float *mean = table + DETECT_STATISTICS_MEAN * COUNT;
+    float *deviation = table + DETECT_STATISTICS_DEVIATION * COUNT;
+    double *sums = mem_alloc(2 * COUNT, sizeof *sums);
+
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < COUNT; i++)
+            sums[i] += (double)values[r * COUNT + i];
+    for (size_t i = 0; i < COUNT; i++)
+        mean[i] = (float)(sums[i] / (double)rows);
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t i = 0; i < COUNT; i++) {
+            double off = (double)(values[r * COUNT + i] - mean[i]);
+            sums[COUNT + i] += off * off;
+        }
+    }
+    for (size_t i = 0; i < COUNT; i++)
+        deviation[i] = MAX_OF((float)sqrt(sums[COUNT + i] / (double)rows), DEVIATION_MIN);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < COUNT; i++)
+            values[r * COUNT + i] =
+                detect_statistics_standard(values[r * COUNT + i], mean[i], deviation[i]);
+    mem_free(sums);
+}
+
+/* matrix (SIZE x SIZE, lower half) and right side += weight * (values, 1) (values, 1)^T. */
+static void add_row(double *matrix, double *right, const float *values, double weight, double label)
+{
+    for (size_t i = 0; i < SIZE; i++) {
+        double scaled = weight * (i < COUNT ? (double)values[i] : 1.0);
+        double *row = matrix + i * SIZE;
+        for (size_t k = 0; k < MIN_OF(i + 1, COUNT); k++)
+            row[k] += scaled * (double)values[k];
+        right[i] += scaled * label;
+    }
+    matrix[COUNT * SIZE + COUNT] += weight;
+}
+
+/* Cholesky: lower triangle in place, then forward and back substitution into `right`. */
+static enum status solve(double *matrix, double *right, struct err *err)
+{
+    for (size_t i = 0; i < SIZE; i++) {
+        double *row = matrix + i * SIZE;
+        for (size_t k = 0; k <= i; k++) {
+            const double *above = matrix + k * SIZE;
+            double sum = row[k];
+            for (size_t j = 0; j < k; j++)
+                sum -= row[j] * above[j];
+            if (k == i && !(sum > 0))
+                return err_set(err, ST_INVALID, "the statistics of these photos are not finite");
+            row[k] = k == i ? sqrt(sum) : sum / above[k];
+        }
+    }
+    for (size_t i = 0; i < SIZE; i++) {
+        for (size_t k = 0; k < i; k++)
+            right[i] -= matrix[i * SIZE + k] * right[k];
+        right[i] /= matrix[i * SIZE + i];
+    }
+    for (size_t i = SIZE; i-- > 0;) {
+        for (size_t k = i + 1; k < SIZE; k++)
+            right[i] -= matrix[k * SIZE + i] * right[k];
+        right[i] /= matrix[i * SIZE + i];
+    }
+    return ST_OK;
+}
+
+/* The regression's constant is left out: the calibration has one of its own. */
+static enum status regress(float *table, const struct measuring *measuring, const double *weights,
+                           struct err *err)
+{
+    double *matrix = mem_try_alloc(SIZE * SIZE, sizeof *matrix);
+    double *right = mem_try_alloc(SIZE, sizeof *right);
+    enum status st = ST_OK;
+
+    if (!matrix || !right) {
+        st = err_set(err, ST_NOMEM, "no room for %zu statistics", COUNT);
+        goto out;
+    }
+    for (size_t i = 0; i < measuring->photos; i++)
+        for (size_t t = 0; t < TIERS; t++)
+            add_row(matrix, right, measuring->values + (i * TIERS + t) * COUNT,
+                    weights[i] / (double)TIERS,
+                    train_dataset_training(measuring->dataset, i).label == TRAIN_LABEL_AI ? 1 : -1);
+    for (size_t i = 0; i < COUNT; i++)
+        matrix[i * SIZE + i] += RIDGE;
+    st = solve(matrix, right, err);
+    for (size_t i = 0; i < COUNT && st == ST_OK; i++)
+        table[DETECT_STATISTICS_WEIGHT * COUNT + i] = (float)right[i];
+out:
+    mem_free(matrix);
+    mem_free(right);
+    return st;
+}
+
+void train_statistics_neutral(float *table)
+{
+    memset(table, 0, DETECT_STATISTICS_ROW_COUNT * COUNT * sizeof *table);
+    for (size_t i = 0; i < COUNT; i++)
+        table[DETECT_STATISTICS_DEVIATION * COUNT + i] = 1;
+}
+
+enum status train_statistics_fit(float *table, const struct train_dataset *dataset,
+                                 unsigned workers,
+                                 void (*progress)(void *payload, size_t done, size_t total),
+                                 void *payload, struct err *err)
+{
+    struct measuring measuring = {.dataset = dataset,
+                                  .photos = train_dataset_training_count(dataset),
+                                  .progress = progress,
+                                  .payload = payload};
+    size_t rows = measuring.photos * TIERS;
+    double *weights = mem_try_alloc(MAX_OF(measuring.photos, 1u), sizeof *weights);
+    enum status st = ST_OK;
+
+    measuring.values = mem_try_alloc(MAX_OF(rows, 1u), COUNT * sizeof *measuring.values);
+    if (!weights || !measuring.values)
+        st = err_set(err, ST_NOMEM, "no room for the statistics of %zu photos", measuring.photos);
+    if (st == ST_OK)
+        st = weigh(weights, dataset, err);
+    if (st == ST_OK)
+        st = measure(&measuring, workers, err);
+    if (st == ST_OK) {
+        standardise(table, measuring.values, rows);
+        st = regress(table, &measuring, weights, err);
+    }
+    mem_free(weights);
+    mem_free(measuring.values);
+    return st;
+}

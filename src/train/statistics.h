@@ -1,0 +1,16 @@
+/* train/statistics.h - fits the second opinion: a linear classifier over the forensic statistics
+ * of every training photo after every tier's re-encoding.  Must not know the network. */
+#pragma once
+
+#include "train/dataset.h"
+
+/* Fills `table` (detect/statistics.h: rows of DETECT_STATISTICS_COUNT floats).  Both classes weigh
+ * the same; a photo weighs less the more its source and generator have.  `workers` pinned threads;
+ * the same table for any number of them.  progress(payload, done, total) may be NULL.
+ * Errors: ST_INVALID when a class is missing, ST_NOMEM, and those of reading photos. */
+enum status train_statistics_fit(float *table, const struct train_dataset *dataset,
+                                 unsigned workers,
+                                 void (*progress)(void *payload, size_t done, size_t total),
+                                 void *payload, struct err *err) MUST_USE;
+/* A table that says nothing about any photo. */
+void train_statistics_neutral(float *table);
