@@ -53,7 +53,7 @@ enum status detect_convention_read(struct detect_convention *out, const struct n
     if (st == ST_OK)
         st = read_number(&count, weights, "crop_count", 1, DETECT_CROPS_MAX, err);
     if (st == ST_OK)
-        st = read_number(&scale, weights, "calibration_scale", 0, 1e3, err);
+        st = read_number(&scale, weights, "calibration_scale", 1e-3, 1e3, err);
     if (st == ST_OK && nn_weights_metadata(weights, "statistics_scale"))
         st = read_number(&statistics_scale, weights, "statistics_scale", 0, 1e3, err);
     if (st == ST_OK)

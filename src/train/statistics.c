@@ -17,7 +17,7 @@
 #define SIZE           (COUNT + 1) /* and the constant */
 #define WORKERS_MAX    64u
 #define ARENA_BYTES    ((size_t)2 << 30) /* virtual */
-#define RIDGE          0.1 /* of a standardised value's mean square; see EXPERIMENTS */
+#define RIDGE          0.01 /* of a standardised value's mean square; see EXPERIMENTS */
 #define DEVIATION_MIN  1e-6f
 #define PROGRESS_EVERY 64u
 

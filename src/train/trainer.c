@@ -22,7 +22,8 @@
 
 #define RUN_JSON_MAX        (16u << 20)
 #define CALIBRATION_PENALTY 1e-3
-#define CALIBRATION_TIERS   3 /* T0, T1, T2: what a marketplace serves */
+#define SLOPE_MIN           1e-3 /* of the network: below it a model does not load */
+#define CALIBRATION_TIERS   3    /* T0, T1, T2: what a marketplace serves */
 #define PROGRESS_EVERY_US   500000
 
 /* One line of the learning curve. */
@@ -585,7 +586,7 @@ static enum status calibrate(struct mixture *out, struct trainer *trainer, const
     mem_free(labels);
     if (st != ST_OK)
         return st;
-    if (fitted.slope[0] < 0 || fitted.slope[1] < 0)
+    if (fitted.slope[0] < SLOPE_MIN || fitted.slope[1] < 0)
         return err_set(err, ST_INVALID, "slopes %g and %g: an opinion falls where the labels rise",
                        fitted.slope[0], fitted.slope[1]);
     *out = (struct mixture){

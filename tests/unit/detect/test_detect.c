@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "detect/convention.h"
+#include "detect/statistics.h"
 #include "image/image.h"
 #include "support/temp_folder.h"
 
@@ -337,6 +338,7 @@ static void test_models_that_do_not_fit(void **state)
         {"threshold", "0,5", "'threshold'"},
     };
     char path[TEMP_PATH_SIZE];
+    char text[1024];
 
     temp_path(path, &folder, "odd.safetensors");
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -348,6 +350,13 @@ static void test_models_that_do_not_fit(void **state)
     refuse_model(path, ST_CORRUPT, "the network reads 64x64x8");
     save_model(path, "input x channels=16 side=64\nconv a out=16 kernel=3\n", NULL, NULL);
     refuse_model(path, ST_CORRUPT, "64x64 is over 32");
+    (void)snprintf(text, sizeof text, "%stable statistics rows=3 columns=7\n", network);
+    save_model(path, text, NULL, NULL);
+    refuse_model(path, ST_CORRUPT, "the table of statistics is 3x7");
+    (void)snprintf(text, sizeof text, "%stable statistics rows=3 columns=%d\n", network,
+                   DETECT_STATISTICS_COUNT);
+    save_model(path, text, NULL, NULL); /* all zero */
+    refuse_model(path, ST_CORRUPT, "no deviation above 0");
 }
 
 static void test_missing_and_damaged_models(void **state)

@@ -256,6 +256,10 @@ static void test_refusals_name_the_line(void **state)
         {INPUT "conv a out=4 kernel=9", ST_INVALID, "line 2: kernel takes"},
         {INPUT "conv a out=4 stride=3", ST_UNSUPPORTED, "line 2: conv takes stride=1 or 2"},
         {INPUT "conv a kernel=1 depthwise", ST_UNSUPPORTED, "line 2: depthwise takes kernel=3"},
+        {INPUT "table t rows=3", ST_INVALID, "line 2: table needs rows= and columns="},
+        {INPUT "table t rows=65537 columns=1", ST_INVALID, "line 2: rows takes"},
+        {INPUT "table x rows=3 columns=4", ST_INVALID, "line 2: a layer needs a name of its own"},
+        {INPUT "table t rows=1 columns=1", ST_INVALID, "an input and one layer"},
         {INPUT "max_pool a depthwise", ST_INVALID, "line 2: only conv takes depthwise"},
         {INPUT "max_pool a relu", ST_INVALID, "line 2: only conv and linear take"},
         {"input x channels=4 side=8 norm", ST_INVALID, "line 1: only conv and linear take"},
@@ -281,6 +285,26 @@ static void test_refusals_name_the_line(void **state)
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         refuse(cases[i].text, cases[i].status, cases[i].part);
+}
+
+static void test_tables_stand_behind_the_network(void **state)
+{
+    (void)state;
+    struct nn_graph *graph = parse(INPUT "table t rows=3 columns=5\nconv a out=4 norm\n"
+                                         "table u rows=1 columns=2");
+    const struct nn_table *table = nn_graph_table(graph, "t");
+
+    assert_non_null(table);
+    assert_null(nn_graph_table(graph, "a"));
+    assert_int_equal(graph->node_count, 2);
+    assert_int_equal(graph->network_count, 4 * 4 + 4 * 4);
+    assert_int_equal(graph->float_count, graph->network_count + 15 + 2);
+    const struct nn_parameter *values = &graph->parameters[table->parameter];
+    assert_string_equal(values->name, "t.values");
+    assert_int_equal(values->offset, graph->network_count);
+    assert_int_equal(values->count, 15);
+    assert_false(values->trained);
+    nn_graph_close(graph);
 }
 
 static bool fits_blocks(const char *text)
@@ -336,11 +360,17 @@ static void test_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),        cmocka_unit_test(test_last_uses),
-        cmocka_unit_test(test_parameters),    cmocka_unit_test(test_norm_shift_follows_scale),
-        cmocka_unit_test(test_multiply_adds), cmocka_unit_test(test_initialisation),
-        cmocka_unit_test(test_fold),          cmocka_unit_test(test_refusals_name_the_line),
-        cmocka_unit_test(test_fits_blocks),   cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_last_uses),
+        cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_norm_shift_follows_scale),
+        cmocka_unit_test(test_multiply_adds),
+        cmocka_unit_test(test_initialisation),
+        cmocka_unit_test(test_fold),
+        cmocka_unit_test(test_refusals_name_the_line),
+        cmocka_unit_test(test_tables_stand_behind_the_network),
+        cmocka_unit_test(test_fits_blocks),
+        cmocka_unit_test(test_limits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "detect/detect.h"
+#include "detect/statistics.h"
 #include "synthetic_photos.h"
 #include "train/trainer.h"
 
@@ -120,6 +121,45 @@ static void test_learns(void **state)
     if (detect_model_open(&model, report.model_path, NULL, &err) != ST_OK)
         fail_msg("%s", err.msg);
     assert_string_equal(detect_model_version(model), "tiny-1");
+    detect_model_close(model);
+}
+
+/* The mixture of both opinions is fitted on a finished network: no epoch is run again. */
+static void test_second_opinion_on_a_given_network(void **state)
+{
+    (void)state;
+    struct train_config config = config_for("opinion");
+    char path[TEMP_PATH_SIZE];
+    char text[1024];
+    struct detect_model *model = NULL;
+    struct detect_session *session = NULL;
+    struct detect_result result;
+    struct bytes photo = {0};
+    struct err err = {0};
+
+    int len = snprintf(text, sizeof text, "%stable statistics rows=%d columns=%d\n", network,
+                       DETECT_STATISTICS_ROW_COUNT, DETECT_STATISTICS_COUNT);
+    temp_path(path, &folder, "two.txt");
+    assert_int_equal(fs_write(path, (struct bytes){(const uint8_t *)text, (size_t)len}, NULL),
+                     ST_OK);
+    (void)snprintf(config.network, sizeof config.network, "%s", path);
+    (void)snprintf(config.from, sizeof config.from, "%s/first/tiny-1.safetensors", folder.path);
+    config.epochs = 0;
+    struct train_report report = must_run(&config, false);
+    assert_int_equal(report.epochs, 0);
+    if (detect_model_open(&model, report.model_path, NULL, &err) != ST_OK ||
+        detect_session_open(&session, model, &err) != ST_OK)
+        fail_msg("%s", err.msg);
+    for (int ai = 0; ai < 2; ai++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "%d.png", ai);
+        assert_int_equal(fs_read(&photo, temp_path(path, &folder, name), 1u << 20, &err), ST_OK);
+        assert_int_equal(detect_photo(&result, session, photo, &err), ST_OK);
+        assert_int_equal(result.verdict, ai ? DETECT_AI_GENERATED : DETECT_REAL);
+        assert_true(ai ? result.statistics_logit > 0 : result.statistics_logit < 0);
+        mem_free((void *)(uintptr_t)photo.at);
+    }
+    detect_session_close(session);
     detect_model_close(model);
 }
 
@@ -300,6 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learns), /* its run is what the others are compared with */
+        cmocka_unit_test(test_second_opinion_on_a_given_network),
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_same_seed_same_file),
         cmocka_unit_test(test_resume_after_the_first_epoch),

@@ -1,0 +1,229 @@
+/* Forensic statistics: co-occurrences against plain loops, every size, the linear classifier. */
+#include "support/unit.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "detect/statistics.h"
+#include "support/unit_arena.h"
+
+#define SIDE 128 /* of a window: a photo of this size is measured whole */
+
+static struct image make_photo(uint32_t width, uint32_t height, unsigned strength, uint64_t seed)
+{
+    struct image photo = {width, height, ARENA_NEW(arena, uint8_t, (size_t)3 * width * height)};
+    struct rng rng = rng_seed(seed);
+
+    assert_non_null(photo.rgb);
+    for (size_t i = 0; i < (size_t)3 * width * height; i++) {
+        double wave = 60 * sin((double)(i / 3 % width) / 11 + (double)(i % 3));
+        photo.rgb[i] = (uint8_t)(128 + (int)wave + (int)rng_below(&rng, strength + 1));
+    }
+    return photo;
+}
+
+static void measure(float *out, const struct image *photo)
+{
+    struct detect_statistics *statistics = detect_statistics_open();
+    struct err err = {0};
+
+    if (detect_statistics_measure(out, statistics, photo, arena, &err) != ST_OK)
+        fail_msg("%s", err.msg);
+    detect_statistics_close(statistics);
+}
+
+/* The plain reference ----------------------------------------------------------------------- */
+
+static int fold(int at)
+{
+    return at < 0 ? -1 - at : at >= SIDE ? 2 * SIDE - 1 - at : at;
+}
+
+static int luma(const struct image *photo, int x, int y)
+{
+    const uint8_t *p = photo->rgb + 3 * ((size_t)fold(y) * SIDE + (size_t)fold(x));
+
+    return (19595 * p[0] + 38470 * p[1] + 7471 * p[2] + 32768) >> 16;
+}
+
+static int compare_ints(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+/* The six residuals in the order of the statistics, in grey levels. */
+static int residual(const struct image *photo, int which, int x, int y)
+{
+    int around[9];
+    int center = luma(photo, x, y);
+
+    for (int k = 0; k < 9; k++)
+        around[k] = luma(photo, x + k % 3 - 1, y + k / 3 - 1);
+    switch (which) {
+    case 0:
+    case 1:
+        return around[5] - center;
+    case 2:
+        return around[3] - 2 * center + around[5];
+    case 3:
+        return around[8] - around[5] - around[7] + center;
+    case 4:
+        return 2 * (around[1] + around[3] + around[5] + around[7]) - 4 * center - around[0] -
+               around[2] - around[6] - around[8];
+    default:
+        qsort(around, 9, sizeof *around, compare_ints);
+        return center - around[4];
+    }
+}
+
+static int quantised(int value, int unit)
+{
+    int size = (int)floor((double)abs(value) / unit + 0.5);
+
+    return (value < 0 ? -1 : 1) * MIN_OF(size, 2);
+}
+
+/* The smallest code among a tuple, its mirror and their negatives: what makes them one class. */
+static int canonical(int a, int b, int c)
+{
+    int codes[4] = {((a + 2) * 5 + b + 2) * 5 + c + 2, ((c + 2) * 5 + b + 2) * 5 + a + 2,
+                    ((2 - a) * 5 + 2 - b) * 5 + 2 - c, ((2 - c) * 5 + 2 - b) * 5 + 2 - a};
+
+    qsort(codes, 4, sizeof *codes, compare_ints);
+    return codes[0];
+}
+
+static void test_triples_against_plain_loops(void **state)
+{
+    (void)state;
+    static const int units[6] = {1, 4, 2, 1, 4, 1};
+    struct image photo = make_photo(SIDE, SIDE, 24, 3);
+    float values[DETECT_STATISTICS_COUNT];
+
+    measure(values, &photo);
+    for (int which = 0; which < 6; which++) {
+        double counts[125] = {0};
+        double all = 2.0 * SIDE * SIDE;
+        for (int y = -1; y < SIDE - 1; y++)
+            for (int x = -1; x < SIDE - 1; x++)
+                for (int down = 0; down < 2; down++) {
+                    int q[3];
+                    for (int k = 0; k < 3; k++)
+                        q[k] = quantised(
+                            residual(&photo, which, x + (down ? 0 : k), y + (down ? k : 0)),
+                            units[which]);
+                    counts[canonical(q[0], q[1], q[2])]++;
+                }
+        double rest = all - counts[62]; /* 62: three zeros */
+        int class_index = 0;
+        for (int code = 0; code < 125; code++) {
+            if (canonical(code / 25 - 2, code / 5 % 5 - 2, code % 5 - 2) != code)
+                continue;
+            double share = counts[code] / (code == 62 ? all : rest);
+            assert_float_equal(values[which * DETECT_STATISTICS_TRIPLES + class_index++],
+                               sqrt(share), 1e-6);
+        }
+        assert_int_equal(class_index, DETECT_STATISTICS_TRIPLES);
+    }
+}
+
+static void test_every_size_is_finite(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[][2] = {{1, 1},   {1, 400},   {400, 1},   {7, 9},
+                                        {33, 64}, {127, 129}, {300, 200}, {900, 1300}};
+
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct image photo = make_photo(sizes[i][0], sizes[i][1], 20, i);
+        float values[DETECT_STATISTICS_COUNT];
+        size_t used = arena_used(arena);
+        measure(values, &photo);
+        assert_int_equal(arena_used(arena), used);
+        for (size_t k = 0; k < DETECT_STATISTICS_COUNT; k++)
+            if (!isfinite(values[k]) || fabsf(values[k]) > 1e3f)
+                fail_msg("%ux%u: statistic %zu is %g", sizes[i][0], sizes[i][1], k,
+                         (double)values[k]);
+    }
+}
+
+static void test_flat_photo(void **state)
+{
+    (void)state;
+    struct image photo = make_photo(200, 200, 0, 1);
+    float values[DETECT_STATISTICS_COUNT];
+
+    for (size_t i = 0; i < (size_t)3 * 200 * 200; i++)
+        photo.rgb[i] = 255;
+    measure(values, &photo);
+    assert_float_equal(values[DETECT_STATISTICS_TRIPLES - 1], 1, 0); /* all steps are zero */
+    for (size_t k = 0; k < DETECT_STATISTICS_COUNT; k++)
+        assert_true(isfinite(values[k]));
+}
+
+/* What the forensic statistics are for: noise smoothed by enlarging differs from fresh noise. */
+static void test_fine_and_coarse_noise_differ(void **state)
+{
+    (void)state;
+    struct image fine = make_photo(256, 256, 40, 5);
+    struct image coarse = make_photo(256, 256, 40, 5);
+    float a[DETECT_STATISTICS_COUNT];
+    float b[DETECT_STATISTICS_COUNT];
+    double distance = 0;
+
+    for (size_t y = 0; y < 256; y++)
+        for (size_t x = 0; x < 3 * 256; x++)
+            coarse.rgb[y * 768 + x] = coarse.rgb[(y & ~(size_t)1) * 768 + x / 6 * 6 + x % 3];
+    measure(a, &fine);
+    measure(b, &coarse);
+    for (size_t k = 0; k < DETECT_STATISTICS_TRIPLES; k++)
+        distance += fabs((double)(a[k] - b[k]));
+    assert_true(distance > 0.3);
+}
+
+static void test_full_arena(void **state)
+{
+    (void)state;
+    struct detect_statistics *statistics = detect_statistics_open();
+    struct image photo = make_photo(2400, 1600, 9, 2);
+    struct arena *small = NULL;
+    float values[DETECT_STATISTICS_COUNT];
+    struct err err = {0};
+
+    assert_int_equal(arena_open(&small, 4096, NULL), ST_OK);
+    assert_int_equal(detect_statistics_measure(values, statistics, &photo, small, &err), ST_NOMEM);
+    arena_close(small);
+    detect_statistics_close(statistics);
+}
+
+static void test_score_is_clipped_and_linear(void **state)
+{
+    (void)state;
+    static float table[DETECT_STATISTICS_ROW_COUNT * DETECT_STATISTICS_COUNT];
+    static float values[DETECT_STATISTICS_COUNT];
+
+    for (size_t i = 0; i < DETECT_STATISTICS_COUNT; i++)
+        table[DETECT_STATISTICS_DEVIATION * DETECT_STATISTICS_COUNT + i] = 2;
+    table[DETECT_STATISTICS_MEAN * DETECT_STATISTICS_COUNT + 5] = 1;
+    table[DETECT_STATISTICS_WEIGHT * DETECT_STATISTICS_COUNT + 5] = 0.5f;
+    values[5] = 2;
+    assert_float_equal(detect_statistics_score(table, values), 0.25, 1e-6);
+    values[5] = 1e6f;
+    assert_float_equal(detect_statistics_score(table, values), 1.5, 1e-6);
+    values[5] = -1e6f;
+    assert_float_equal(detect_statistics_score(table, values), -1.5, 1e-6);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_triples_against_plain_loops, reset_arena),
+        cmocka_unit_test_teardown(test_every_size_is_finite, reset_arena),
+        cmocka_unit_test_teardown(test_flat_photo, reset_arena),
+        cmocka_unit_test_teardown(test_fine_and_coarse_noise_differ, reset_arena),
+        cmocka_unit_test_teardown(test_full_arena, reset_arena),
+        cmocka_unit_test(test_score_is_clipped_and_linear),
+    };
+
+    return cmocka_run_group_tests(tests, open_arena, close_arena);
+}
