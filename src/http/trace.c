@@ -56,7 +56,7 @@ bool http_trace_read(struct http_trace *out, struct str text, uint64_t span)
         return false;
     memcpy(trace.trace_id, text.at + TRACE_AT, trace_len);
     memcpy(trace.parent_id, text.at + PARENT_AT, parent_len);
-    trace.flags = (uint8_t)(digit_of(text.at[FLAGS_AT]) << 4 | digit_of(text.at[FLAGS_AT + 1]));
+    trace.flags = (uint8_t)(16 * digit_of(text.at[FLAGS_AT]) + digit_of(text.at[FLAGS_AT + 1]));
     (void)snprintf(trace.span_id, sizeof trace.span_id, "%016" PRIx64, span ? span : 1);
     *out = trace;
     return true;

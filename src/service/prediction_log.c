@@ -1,5 +1,6 @@
 #include "service/prediction_log.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +41,7 @@ struct prediction_log {
     int64_t retry_us;  /* monotonic: not before that */
     int64_t forget_us; /* monotonic: next look at what is too old */
     bool is_migrated;
+    uint64_t outage_dropped; /* since records last went straight to the database */
 };
 
 /* ---- workers ---- */
@@ -178,11 +180,14 @@ static void spool_rows(struct prediction_log *log, const struct service_record *
     else
         log->state.dropped += count;
     (void)pthread_mutex_unlock(&log->lock);
-    if (st == ST_OK)
+    if (st == ST_OK) {
         set_spool_state(log, was_empty ? rows[0].time_us : 0, 0);
-    else
+        return;
+    }
+    if (!log->outage_dropped) /* once in an outage; the metric counts on */
         log_error("prediction_log.dropped", "records=%zu error=%s", count,
                   log_quote(quoted, err.msg));
+    log->outage_dropped += count;
 }
 
 /* Some of what waits in the spool, in its order.  False: the database is away. */
@@ -314,15 +319,25 @@ static void settle(struct prediction_log *log, size_t count)
     (void)pthread_mutex_unlock(&log->lock);
 }
 
+/* The end of an outage: nothing waits any more. */
+static void note_complete(struct prediction_log *log)
+{
+    if (log->outage_dropped)
+        log_warn("prediction_log.complete_again", "dropped=%" PRIu64, log->outage_dropped);
+    log->outage_dropped = 0;
+}
+
 /* What is in the spool goes first, so that order is kept. */
 static void keep(struct prediction_log *log, struct service_record *rows, size_t count)
 {
     while (!service_spool_is_empty(log->spool) && may_try(log))
         if (!replay_some(log) || count)
             break;
-    if (count && service_spool_is_empty(log->spool) && may_try(log) && write_rows(log, rows, count))
+    if (!count)
         return;
-    if (count)
+    if (service_spool_is_empty(log->spool) && may_try(log) && write_rows(log, rows, count))
+        note_complete(log);
+    else
         spool_rows(log, rows, count);
 }
 

@@ -62,7 +62,7 @@ def under_load(server):
     threads = [threading.Thread(target=predict, daemon=True) for _ in range(3)]
     for thread in threads:
         thread.start()
-    for i in range(20):
+    for i in range(6):
         status, value = ask(server, ["other", "model"][i % 2])
         check(status == 200 and value["changed"], f"got {status} {value}")
     stopping.set()

@@ -32,6 +32,9 @@ import sys
 import tempfile
 
 TIMEOUT = 60
+# A photo may take long on a loaded machine or under a sanitizer; cases of a timeout set their own.
+PATIENCE = {"AIDETECT_HTTP_HEAD_TIMEOUT_MS": "120000", "AIDETECT_HTTP_BODY_TIMEOUT_MS": "120000",
+            "AIDETECT_QUEUE_DEADLINE_MS": "120000"}
 
 
 class Failure(Exception):
@@ -56,7 +59,7 @@ class Server:
         self.process = subprocess.Popen(
             [os.path.join(build, "aidetect"), "serve", "--listen", "127.0.0.1:0",
              "--model", path, *options], stdout=subprocess.PIPE, stderr=self.log, text=True,
-            env={"AIDETECT_DATA": os.path.join(folder, "data"), **os.environ})
+            env={"AIDETECT_DATA": os.path.join(folder, "data"), **PATIENCE, **os.environ})
         line = self.process.stdout.readline()
         match = re.fullmatch(r"listening on https?://127\.0\.0\.1:(\d+)\n", line)
         check(match, f"the server said {line!r}")

@@ -212,10 +212,27 @@ static void test_a_newer_schema_is_refused(void **state)
 
 /* ---- the database away ---- */
 
+static size_t lines_of(int fd, const char *event)
+{
+    char text[8192];
+    ssize_t got = read(fd, text, sizeof text - 1);
+    size_t lines = 0;
+
+    text[got > 0 ? got : 0] = '\0';
+    for (const char *at = text; (at = strstr(at, event)); at++)
+        lines++;
+    return lines;
+}
+
+/* The operator reads of it once; the counters go on. */
 static void test_a_full_spool_drops(void **state)
 {
     struct fixture *fixture = *state;
+    int ends[2];
+    int kept = dup(STDERR_FILENO);
 
+    assert_int_equal(pipe(ends), 0);
+    (void)dup2(ends[1], STDERR_FILENO);
     (void)snprintf(fixture->url, sizeof fixture->url, "postgresql:///x?host=/nowhere");
     struct prediction_log *log = open_log(
         fixture,
@@ -232,6 +249,11 @@ static void test_a_full_spool_drops(void **state)
     assert_true(now.spooled >= 10 && now.dropped >= 10);
     assert_in_range(now.spool_bytes, 1000, 8192);
     prediction_log_close(log);
+    (void)dup2(kept, STDERR_FILENO);
+    (void)close(kept);
+    (void)close(ends[1]);
+    assert_int_equal(lines_of(ends[0], "event=prediction_log.dropped "), 1);
+    (void)close(ends[0]);
 }
 
 static void test_a_full_ring_drops(void **state)
