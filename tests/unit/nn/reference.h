@@ -131,9 +131,15 @@ static inline void reference_node(const struct reference *r, const double *value
     }
 }
 
+/* What is before node `first` stays. */
+static inline void reference_run_from(const struct reference *r, const double *values, int first)
+{
+    for (int i = first; i < r->graph->node_count; i++)
+        reference_node(r, values, i);
+}
+
 /* outputs[0] is the input, written by the caller. */
 static inline void reference_run(const struct reference *r, const double *values)
 {
-    for (int i = 1; i < r->graph->node_count; i++)
-        reference_node(r, values, i);
+    reference_run_from(r, values, 1);
 }
