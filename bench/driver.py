@@ -342,7 +342,7 @@ ROWS = (  # key, what, unit, target
     ("scan_images_per_s", "whole photos on one core", "images/s", None),
     ("scan_megapixels_per_image", "  megapixels a photo", "MP", None),
     ("scan_decode_share", "  share of decoding", "", None),
-    ("scan_crops_share", "  share of choosing crops", "", None),
+    ("scan_crops_share", "  share of crops and statistics", "", None),
     ("scan_network_share", "  share of front end and network", "", None),
     ("predict_8_clients_requests_per_s", "POST /predict, 8 clients, 1 worker", "requests/s", None),
     ("predict_8_clients_latency_p50_ms", "  latency, median", "ms", None),

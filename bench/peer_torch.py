@@ -54,7 +54,7 @@ def read_layers(text):
     layers = []
     for line in text.splitlines():
         line = line.strip()
-        if line and not line.startswith("#"):
+        if line and not line.startswith(("#", "table ")):  # a table is no layer
             layers.append(Layer(line, layers[-1].name if layers else None))
     return layers
 

@@ -280,12 +280,10 @@ static enum status judge(struct detect_result *result, struct detect_session *se
     if (st != ST_OK)
         return st;
     result->quality = detect_quality_flags(photo, texture);
-    result->crops_ms = ms_since(started);
-    started = clock_monotonic_us(&clock_system);
     st = run_statistics(&result->statistics_logit, session, photo, err);
     if (st != ST_OK)
         return st;
-    result->statistics_ms = ms_since(started);
+    result->crops_ms = ms_since(started);
     started = clock_monotonic_us(&clock_system);
     float offset = convention->bias + (float)result->statistics_logit;
     for (size_t i = 0; i < result->crop_count; i++) {

@@ -77,7 +77,7 @@ struct detect_result {
     struct detect_crop crops[DETECT_CROPS_MAX];
     /* What each opinion adds to the log-odds; their sum and the model's bias give probability. */
     double network_logit, statistics_logit;
-    double decode_ms, crops_ms, statistics_ms, network_ms; /* wall time of the stages */
+    double decode_ms, crops_ms, network_ms; /* wall time; crops: choosing them, and statistics */
 };
 
 struct detect_model;
