@@ -21,8 +21,9 @@
 #define DEVIATION_MIN  1e-6f
 #define PROGRESS_EVERY 64u
 
-static const enum train_tier tiers[] = {TRAIN_T0, TRAIN_T1, TRAIN_T2, TRAIN_T3, TRAIN_RESIZE75};
-#define TIERS ARRAY_LEN(tiers)
+#define TIERS 5u
+static const enum train_tier tiers[TIERS] = {TRAIN_T0, TRAIN_T1, TRAIN_T2, TRAIN_T3,
+                                             TRAIN_RESIZE75};
 
 /* What the measuring threads share. */
 struct measuring {

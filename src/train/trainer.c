@@ -156,6 +156,7 @@ static enum status take_values(float *values, const struct nn_graph *graph, cons
     struct nn_weights *from = NULL;
     enum status st = nn_weights_open(&from, path, err);
 
+    REQUIRE(values != NULL);
     if (st != ST_OK)
         return st;
     for (int i = 0; i < graph->parameter_count; i++) {
