@@ -94,7 +94,8 @@ struct printer {
 
 static enum status print_line(struct printer *printer, struct err *err)
 {
-    bool fine = fwrite(printer->line.at, 1, printer->line.len, stdout) == printer->line.len;
+    size_t len = printer->line.len; /* jsonl has no head: nothing to write, and no buffer yet */
+    bool fine = !len || fwrite(printer->line.at, 1, len, stdout) == len;
 
     buf_reset(&printer->line);
     return fine ? ST_OK : err_set(err, ST_IO, "cannot write the export");
