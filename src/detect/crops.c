@@ -181,17 +181,18 @@ void detect_crops_window(uint8_t *out, const struct image *photo, struct detect_
 {
     uint32_t wide = side + 2 * margin;
     int64_t left = (int64_t)place.x - margin;
-    bool inside = left >= 0 && left + wide <= photo->width;
+    int64_t right = (int64_t)photo->width - left; /* first column beyond the photo */
+    uint32_t first = (uint32_t)CLAMP(-left, 0, (int64_t)wide);
+    uint32_t last = (uint32_t)CLAMP(right, (int64_t)first, (int64_t)wide);
 
     for (uint32_t y = 0; y < wide; y++) {
         uint32_t row = mirror((int64_t)place.y - margin + y, photo->height);
         const uint8_t *from = photo->rgb + (size_t)3 * photo->width * row;
         uint8_t *to = out + (size_t)3 * wide * y;
-        if (inside) {
-            memcpy(to, from + 3 * left, (size_t)3 * wide);
-            continue;
-        }
-        for (uint32_t x = 0; x < wide; x++)
+        for (uint32_t x = 0; x < first; x++)
+            memcpy(to + (size_t)3 * x, from + (size_t)3 * mirror(left + x, photo->width), 3);
+        memcpy(to + (size_t)3 * first, from + 3 * (left + first), (size_t)3 * (last - first));
+        for (uint32_t x = last; x < wide; x++)
             memcpy(to + (size_t)3 * x, from + (size_t)3 * mirror(left + x, photo->width), 3);
     }
 }

@@ -3,12 +3,16 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/fs.h"
+#include "base/mem.h"
 #include "base/rng.h"
 #include "detect/statistics.h"
 #include "support/unit_arena.h"
 
-#define SIDE 128 /* of a window: a photo of this size is measured whole */
+#define GOLDEN "tests/golden/statistics.bin"
+#define SIDE   128 /* of a window: a photo of this size is measured whole */
 
 static struct image make_photo(uint32_t width, uint32_t height, unsigned strength, uint64_t seed)
 {
@@ -128,6 +132,54 @@ static void test_triples_against_plain_loops(void **state)
     }
 }
 
+/* Whole numbers only: the same photo everywhere.  Edges, ramps, flat areas, fine and coarse noise.
+ */
+static struct image make_mixed_photo(void)
+{
+    const uint32_t width = 333;
+    const uint32_t height = 270;
+    struct image photo = {width, height, ARENA_NEW(arena, uint8_t, (size_t)3 * width * height)};
+    struct rng rng = rng_seed(11);
+
+    assert_non_null(photo.rgb);
+    for (uint32_t y = 0; y < height; y++) {
+        for (uint32_t x = 0; x < width; x++) {
+            uint32_t strength = x / 40 % 4 * 9;
+            for (uint32_t c = 0; c < 3; c++) {
+                uint32_t value = (x * (c + 1) + 2 * y) % 190 + (x / 21 + y / 34) % 2 * 30 +
+                                 rng_below(&rng, strength + 1);
+                photo.rgb[3 * ((size_t)y * width + x) + c] = (uint8_t)(y < 60 ? 200 : value);
+            }
+        }
+    }
+    return photo;
+}
+
+/* Weights files hold what these numbers were in training.  Counts are exact; only logarithms and
+ * cosines may round differently elsewhere. */
+static void test_against_golden_figures(void **state)
+{
+    (void)state;
+    struct image photo = make_mixed_photo();
+    float values[DETECT_STATISTICS_COUNT];
+    struct bytes file = {0};
+    struct err err = {0};
+
+    measure(values, &photo);
+    if (getenv("AIDETECT_ACCEPT_GOLDEN"))
+        assert_int_equal(
+            fs_write(GOLDEN, (struct bytes){(const uint8_t *)values, sizeof values}, &err), ST_OK);
+    assert_int_equal(fs_read(&file, GOLDEN, sizeof values, &err), ST_OK);
+    assert_int_equal(file.len, sizeof values);
+    for (size_t i = 0; i < DETECT_STATISTICS_COUNT; i++) {
+        float golden;
+        memcpy(&golden, file.at + i * sizeof golden, sizeof golden);
+        if (fabsf(values[i] - golden) > 2e-6f * MAX_OF(fabsf(golden), 0.1f))
+            fail_msg("statistic %zu is %.9g, was %.9g", i, (double)values[i], (double)golden);
+    }
+    mem_free((void *)(uintptr_t)file.at);
+}
+
 static void test_every_size_is_finite(void **state)
 {
     (void)state;
@@ -218,6 +270,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_triples_against_plain_loops, reset_arena),
+        cmocka_unit_test_teardown(test_against_golden_figures, reset_arena),
         cmocka_unit_test_teardown(test_every_size_is_finite, reset_arena),
         cmocka_unit_test_teardown(test_flat_photo, reset_arena),
         cmocka_unit_test_teardown(test_fine_and_coarse_noise_differ, reset_arena),
