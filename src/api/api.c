@@ -62,6 +62,7 @@ static enum service_error error_of(const struct http_done *done)
 
 static void on_done(void *payload, const struct http_done *done)
 {
+    const struct api_client *client = done->context;
     struct api *api = payload;
     const struct service_request request = {
         .method = done->method,
@@ -69,6 +70,9 @@ static void on_done(void *payload, const struct http_done *done)
         .status = done->status,
         .error = error_of(done),
         .duration_us = done->duration_us,
+        .received_bytes = done->body_len,
+        .sent_bytes = done->answer_len,
+        .trace_id = client->is_traced ? client->trace.trace_id : NULL,
     };
 
     service_count_request(api->options.service, &request);

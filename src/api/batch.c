@@ -115,6 +115,7 @@ static void answer(struct batch *batch)
     const struct service_job *busy = find_busy(batch);
     size_t successful = 0;
 
+    service_count_batch(batch->service, batch->item_count, took_us, busy == NULL);
     if (busy) {
         struct err err = busy->err;
         enum service_error error = busy->abandoned ? SERVICE_ERROR_CLIENT_GONE : SERVICE_ERROR_BUSY;

@@ -68,5 +68,6 @@ void api_sign_job(struct service_job *job, struct http_request *request)
     const struct api_client *client = http_request_context(request, sizeof *client);
 
     job->request_id = http_request_id(request);
+    job->trace_id = client->is_traced ? client->trace.trace_id : NULL;
     job->key_id = client->has_key ? client->identity.id : NULL;
 }

@@ -1,10 +1,8 @@
-/* api/status.c - how the service is: health, liveness, readiness, metrics, and the index.
+/* api/status.c - how the service is: health, liveness, readiness, and the index.
  * Threads: HTTP threads; never waits. */
 #include "api/routes.h"
 
 #include <math.h>
-
-#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 static struct service *service_of(void *payload)
 {
@@ -96,16 +94,6 @@ void api_handle_ready(void *payload, struct http_request *request)
     enum service_state state = service_state(service_of(payload));
 
     answer_state(request, state == SERVICE_READY ? 200 : 503, service_state_name(state));
-}
-
-void api_handle_metrics(void *payload, struct http_request *request)
-{
-    struct buf *text = http_request_buffer(request);
-
-    service_write_metrics(text, service_of(payload));
-    const struct http_answer answer = {
-        .status = 200, .content_type = METRICS_TYPE, .body = buf_bytes(text)};
-    http_answer(request, &answer);
 }
 
 void api_handle_index(void *payload, struct http_request *request)

@@ -2,6 +2,7 @@
 #include "base/cpu.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -101,6 +102,7 @@ void cpu_process_stats(struct cpu_process_stats *out)
     char text[1024] = "";
     struct rusage usage = {0};
     struct rlimit files = {0};
+    struct rlimit space = {.rlim_cur = RLIM_INFINITY};
     FILE *file = fopen("/proc/self/stat", "re");
 
     if (file) {
@@ -110,6 +112,7 @@ void cpu_process_stats(struct cpu_process_stats *out)
     }
     (void)getrusage(RUSAGE_SELF, &usage);
     (void)getrlimit(RLIMIT_NOFILE, &files);
+    (void)getrlimit(RLIMIT_AS, &space);
     double ticks = (double)sysconf(_SC_CLK_TCK);
     *out = (struct cpu_process_stats){
         .virtual_bytes = (uint64_t)stat_field(text, 23),
@@ -119,6 +122,7 @@ void cpu_process_stats(struct cpu_process_stats *out)
         .start_time_seconds = boot_time_seconds() + stat_field(text, 22) / ticks,
         .open_fds = count_open_fds(),
         .max_fds = (uint64_t)files.rlim_cur,
+        .virtual_max_bytes = space.rlim_cur == RLIM_INFINITY ? INFINITY : (double)space.rlim_cur,
         .major_faults = (uint64_t)usage.ru_majflt,
         .minor_faults = (uint64_t)usage.ru_minflt,
     };

@@ -19,6 +19,7 @@ struct cpu_process_stats {
     double start_time_seconds; /* since 1970-01-01 UTC */
     uint64_t open_fds;
     uint64_t max_fds;
+    double virtual_max_bytes; /* RLIMIT_AS; infinite without one */
     uint64_t major_faults;
     uint64_t minor_faults;
 };

@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct arena {
 };
 
 static _Atomic uint64_t allocation_count;
+static _Atomic uint64_t arena_bytes;
 
 static void *count_and_return(void *block)
 {
@@ -47,6 +49,19 @@ static void *count_and_return(void *block)
 uint64_t mem_allocation_count(void)
 {
     return atomic_load_explicit(&allocation_count, memory_order_relaxed);
+}
+
+struct mem_heap mem_heap(void)
+{
+    struct mallinfo2 info = mallinfo2();
+
+    return (struct mem_heap){.used_bytes = info.uordblks + info.hblkhd,
+                             .free_bytes = info.fordblks};
+}
+
+uint64_t mem_arena_bytes(void)
+{
+    return atomic_load_explicit(&arena_bytes, memory_order_relaxed);
 }
 
 void *mem_try_alloc(size_t count, size_t size)
@@ -106,6 +121,7 @@ enum status arena_open(struct arena **out, size_t capacity, struct err *err)
     *arena = (struct arena){
         .base = base, .capacity = usable, .mapping = mapping, .mapping_len = mapping_len};
     POISON(arena->base, arena->capacity);
+    atomic_fetch_add_explicit(&arena_bytes, usable, memory_order_relaxed);
     *out = arena;
     return ST_OK;
 }
@@ -115,6 +131,7 @@ void arena_close(struct arena *arena)
     if (!arena)
         return;
     UNPOISON(arena->base, arena->capacity);
+    atomic_fetch_sub_explicit(&arena_bytes, arena->capacity, memory_order_relaxed);
     (void)munmap(arena->mapping, arena->mapping_len);
     mem_free(arena);
 }

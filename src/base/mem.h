@@ -17,6 +17,15 @@ char *mem_copy_str(struct str text) __attribute__((returns_nonnull)) MUST_USE; /
 /* Calls of the functions above and of arena_open since the start: steady state adds none. */
 uint64_t mem_allocation_count(void);
 
+/* What the heap holds now: bytes handed out, and bytes kept for the next ones. */
+struct mem_heap {
+    uint64_t used_bytes;
+    uint64_t free_bytes;
+};
+struct mem_heap mem_heap(void);
+/* Address space of all open arenas; pages are resident once they were touched. */
+uint64_t mem_arena_bytes(void);
+
 /* A bump allocator over one mapping, 2 MiB aligned, huge pages advised, touched by use only.
  * What it hands out is 64-byte aligned and zeroed only on request.  Poisoned under ASan. */
 struct arena;

@@ -59,6 +59,8 @@ static enum status open_service(struct service **out, const struct service_confi
         .queue_max = (size_t)config->queue_max,
         .wait_ms = (unsigned)config->queue_wait_ms,
         .deadline_ms = (unsigned)config->queue_deadline_ms,
+        .memory_limit_bytes = (uint64_t)config->monitoring_memory,
+        .cpu_limit = config->monitoring_cpu,
         .clock = &clock_system,
         .log = log,
         .endpoints = api_endpoints,

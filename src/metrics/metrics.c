@@ -1,36 +1,11 @@
 #include "metrics/metrics.h"
 
 #include <ctype.h>
-#include <math.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
-
-#define NUMBER_SIZE 32
-
-/* One series: `cells` of it start at first + series * stride.  A counter or gauge has one cell;
- * a histogram has one a bucket (not cumulative), one for +Inf, one for the sum. */
-struct metric {
-    const struct metrics_spec *spec;
-    _Atomic double *cells;
-    _Atomic bool *used; /* one a series: has been updated */
-    size_t series_count;
-    size_t stride;
-};
-
-struct metrics {
-    struct metric *metrics;
-    size_t count;
-};
-
-static const char *const type_names[] = {
-    [METRICS_COUNTER] = "counter",
-    [METRICS_GAUGE] = "gauge",
-    [METRICS_HISTOGRAM] = "histogram",
-};
-_Static_assert(ARRAY_LEN(type_names) == METRICS_TYPE_COUNT, "one name for each type");
+#include "metrics/metrics_internal.h"
 
 /* [a-zA-Z_][a-zA-Z0-9_]* : names and labels; colons are left to recording rules. */
 static bool name_is_valid(const char *name)
@@ -63,6 +38,18 @@ static enum status check_bounds(const struct metrics_spec *spec, struct err *err
     return ST_OK;
 }
 
+/* The name without _total ends in _UNIT. */
+static bool unit_fits(const struct metrics_spec *spec)
+{
+    char end[64];
+
+    if (!spec->unit || !spec->unit[0])
+        return true;
+    (void)snprintf(end, sizeof end, "_%s%s", spec->unit,
+                   spec->type == METRICS_COUNTER ? "_total" : "");
+    return ends_with(spec->name, end);
+}
+
 static enum status check_spec(const struct metrics_spec *spec, struct err *err)
 {
     if (!name_is_valid(spec->name))
@@ -72,6 +59,9 @@ static enum status check_spec(const struct metrics_spec *spec, struct err *err)
     if (ends_with(spec->name, "_total") != (spec->type == METRICS_COUNTER))
         return err_set(err, ST_INVALID, "metric %s: counters, and only they, end in _total",
                        spec->name);
+    if (!unit_fits(spec))
+        return err_set(err, ST_INVALID, "metric %s does not end in its unit, %s", spec->name,
+                       spec->unit);
     if (spec->label_count > METRICS_LABELS_MAX)
         return err_set(err, ST_INVALID, "metric %s has %zu labels, the maximum is %d", spec->name,
                        spec->label_count, METRICS_LABELS_MAX);
@@ -95,7 +85,8 @@ static enum status open_metric(struct metric *out, const struct metrics_spec *sp
                            METRICS_SERIES_MAX);
         series_count *= values;
     }
-    size_t stride = spec->type == METRICS_HISTOGRAM ? spec->bound_count + 2 : 1;
+    bool histogram = spec->type == METRICS_HISTOGRAM;
+    size_t stride = histogram ? spec->bound_count + 2 : 1;
     *out = (struct metric){
         .spec = spec,
         .cells = mem_alloc(series_count * stride, sizeof *out->cells),
@@ -103,6 +94,10 @@ static enum status open_metric(struct metric *out, const struct metrics_spec *sp
         .series_count = series_count,
         .stride = stride,
     };
+    if (histogram) {
+        out->examples = mem_alloc(series_count * (spec->bound_count + 1), sizeof *out->examples);
+        metrics_format_bounds(out);
+    }
     return ST_OK;
 }
 
@@ -115,6 +110,7 @@ enum status metrics_open(struct metrics **out, const struct metrics_spec *specs,
     err = err ? err : &local;
     metrics->metrics = mem_alloc(count, sizeof *metrics->metrics);
     metrics->count = count;
+    (void)pthread_mutex_init(&metrics->examples_lock, NULL);
     for (size_t i = 0; i < count; i++) {
         if (open_metric(&metrics->metrics[i], &specs[i], err) != ST_OK) {
             metrics_close(metrics);
@@ -132,7 +128,9 @@ void metrics_close(struct metrics *metrics)
     for (size_t i = 0; i < metrics->count; i++) {
         mem_free(metrics->metrics[i].cells);
         mem_free(metrics->metrics[i].used);
+        mem_free(metrics->metrics[i].examples);
     }
+    (void)pthread_mutex_destroy(&metrics->examples_lock);
     mem_free(metrics->metrics);
     mem_free(metrics);
 }
@@ -179,7 +177,8 @@ void metrics_set(struct metrics *metrics, size_t index, const unsigned *values, 
     atomic_store_explicit(use_series(metrics, index, values), value, memory_order_relaxed);
 }
 
-void metrics_observe(struct metrics *metrics, size_t index, const unsigned *values, double value)
+/* Returns the bucket. */
+static size_t observe(struct metrics *metrics, size_t index, const unsigned *values, double value)
 {
     const struct metrics_spec *spec = metrics->metrics[index].spec;
     _Atomic double *cells = use_series(metrics, index, values);
@@ -190,6 +189,31 @@ void metrics_observe(struct metrics *metrics, size_t index, const unsigned *valu
         bucket++;
     cell_add(cells + bucket, 1);
     cell_add(cells + spec->bound_count + 1, value);
+    return bucket;
+}
+
+void metrics_observe(struct metrics *metrics, size_t index, const unsigned *values, double value)
+{
+    (void)observe(metrics, index, values, value);
+}
+
+void metrics_observe_traced(struct metrics *metrics, size_t index, const unsigned *values,
+                            double value, const char *trace_id, int64_t utc_us)
+{
+    size_t bucket = observe(metrics, index, values, value);
+    const struct metric *metric = &metrics->metrics[index];
+    size_t len = trace_id ? strlen(trace_id) : 0;
+
+    /* It is an example: nobody waits to leave one. */
+    if (len == 0 || len >= METRICS_TRACE_SIZE ||
+        pthread_mutex_trylock(&metrics->examples_lock) != 0)
+        return;
+    struct metrics_example *example =
+        &metric->examples[series_of(metric, values) * (metric->spec->bound_count + 1) + bucket];
+    example->value = value;
+    example->utc_us = utc_us;
+    memcpy(example->trace_id, trace_id, len + 1);
+    (void)pthread_mutex_unlock(&metrics->examples_lock);
 }
 
 double metrics_value(const struct metrics *metrics, size_t index, const unsigned *values)
@@ -203,113 +227,4 @@ double metrics_value(const struct metrics *metrics, size_t index, const unsigned
     for (size_t i = 0; i <= metric->spec->bound_count; i++)
         count += atomic_load_explicit(cells + i, memory_order_relaxed);
     return count;
-}
-
-/* ---- exposition ---- */
-
-/* The shortest text that reads back as the same number; whole numbers without an exponent. */
-static const char *format_number(char out[NUMBER_SIZE], double value)
-{
-    double back = 0;
-
-    if (isnan(value))
-        return "NaN";
-    if (isinf(value))
-        return value > 0 ? "+Inf" : "-Inf";
-    if (value == rint(value) && fabs(value) < 1e15) {
-        (void)snprintf(out, NUMBER_SIZE, "%.0f", value);
-        return out;
-    }
-    for (int digits = 6; digits <= 17; digits++) {
-        (void)snprintf(out, NUMBER_SIZE, "%.*g", digits, value);
-        if (str_to_double(&back, str_of(out), -INFINITY, INFINITY) && back == value)
-            break;
-    }
-    return out;
-}
-
-/* Backslash, line feed and (in label values) double quote are escaped. */
-static void write_escaped(struct buf *out, const char *text, bool quote)
-{
-    for (; *text; text++) {
-        if (*text == '\n')
-            buf_add_str(out, "\\n");
-        else if (*text == '\\' || (quote && *text == '"'))
-            buf_add(out, (char[]){'\\', *text}, 2);
-        else
-            buf_add(out, text, 1);
-    }
-}
-
-/* {a="x",b="y"} of a series, with `le` last when given; nothing without any label. */
-static void write_labels(struct buf *out, const struct metric *metric, size_t series,
-                         const char *le)
-{
-    const struct metrics_spec *spec = metric->spec;
-    size_t block = metric->series_count;
-    const char *separator = "{";
-
-    for (size_t i = 0; i < spec->label_count; i++) {
-        block /= spec->labels[i]->value_count;
-        const char *value = spec->labels[i]->values[series / block % spec->labels[i]->value_count];
-        buf_printf(out, "%s%s=\"", separator, spec->labels[i]->name);
-        write_escaped(out, value, true);
-        buf_add_str(out, "\"");
-        separator = ",";
-    }
-    if (le)
-        buf_printf(out, "%sle=\"%s\"", separator, le);
-    if (le || spec->label_count)
-        buf_add_str(out, "}");
-}
-
-static void write_sample(struct buf *out, const struct metric *metric, size_t series,
-                         const char *suffix, const char *le, double value)
-{
-    char number[NUMBER_SIZE];
-
-    buf_printf(out, "%s%s", metric->spec->name, suffix);
-    write_labels(out, metric, series, le);
-    buf_printf(out, " %s\n", format_number(number, value));
-}
-
-/* The count is the sum of the buckets as read, so that it always equals the +Inf bucket. */
-static void write_histogram(struct buf *out, const struct metric *metric, size_t series)
-{
-    const struct metrics_spec *spec = metric->spec;
-    const _Atomic double *cells = metric->cells + series * metric->stride;
-    double sum = atomic_load_explicit(cells + spec->bound_count + 1, memory_order_relaxed);
-    double count = 0;
-    char number[NUMBER_SIZE];
-
-    for (size_t i = 0; i <= spec->bound_count; i++) {
-        count += atomic_load_explicit(cells + i, memory_order_relaxed);
-        double bound = i < spec->bound_count ? spec->bounds[i] : INFINITY;
-        write_sample(out, metric, series, "_bucket", format_number(number, bound), count);
-    }
-    write_sample(out, metric, series, "_sum", NULL, sum);
-    write_sample(out, metric, series, "_count", NULL, count);
-}
-
-static void write_metric(struct buf *out, const struct metric *metric)
-{
-    buf_printf(out, "# HELP %s ", metric->spec->name);
-    write_escaped(out, metric->spec->help, false);
-    buf_printf(out, "\n# TYPE %s %s\n", metric->spec->name, type_names[metric->spec->type]);
-    for (size_t series = 0; series < metric->series_count; series++) {
-        bool used = atomic_load_explicit(&metric->used[series], memory_order_relaxed);
-        if (metric->spec->label_count > 0 && !used)
-            continue;
-        if (metric->spec->type == METRICS_HISTOGRAM)
-            write_histogram(out, metric, series);
-        else
-            write_sample(out, metric, series, "", NULL,
-                         atomic_load_explicit(metric->cells + series, memory_order_relaxed));
-    }
-}
-
-void metrics_write(struct buf *out, const struct metrics *metrics)
-{
-    for (size_t i = 0; i < metrics->count; i++)
-        write_metric(out, &metrics->metrics[i]);
 }

@@ -372,7 +372,7 @@ static const char reference_head[] =
     "`aidetect config check [FILE]` says what is wrong, with its line (exit status 78). `aidetect "
     "config print` and `aidetect serve --print-config` show every value and where it came from.\n\n"
     "**SIGHUP** reads everything again. If anything in it is wrong, or the model does not load, "
-    "nothing changes and `aidetect_config_reload_success` is 0. Otherwise all settings marked "
+    "nothing changes and `aidetect_config_last_reload_successful` is 0. Otherwise all settings marked "
     "*reload* apply together; the others wait for a restart, and the log names those that "
     "changed.\n\n"
     "Made from `src/service/config.def` by `tools/generate.sh`.\n\n"

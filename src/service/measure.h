@@ -33,18 +33,28 @@ void measure_close(struct measure *measure); /* NULL is fine */
 void measure_model(struct measure *measure, const struct service_classifier *classifier);
 void measure_swap(struct measure *measure, enum measure_swap_outcome outcome);
 void measure_reload(struct measure *measure, bool success, int64_t utc_us);
-void measure_prediction(struct measure *measure, const struct service_verdict *verdict,
-                        double seconds, size_t photo_bytes);
+/* A job that ended well. */
+void measure_prediction(struct measure *measure, const struct service_job *job, double seconds);
 /* A photo that the shadow model judged as well. */
 void measure_comparison(struct measure *measure, bool agreed);
-void measure_failure(struct measure *measure);
+/* A photo without a verdict.  ST_INVALID, ST_UNSUPPORTED and ST_LIMIT are its sender's fault, and
+ * so is ST_NOT_FOUND: a request without a photo. */
+void measure_failure(struct measure *measure, enum status why);
+void measure_batch(struct measure *measure, size_t count, double seconds, bool successful);
 void measure_waited(struct measure *measure, double seconds);
 void measure_rejection(struct measure *measure, enum measure_reason reason);
 void measure_request(struct measure *measure, const struct service_request *request);
 void measure_limited(struct measure *measure, size_t endpoint);
 void measure_denied(struct measure *measure, enum service_denial why);
 uint64_t measure_predictions_total(const struct measure *measure);
-/* Reads the gauges from `health`, `log` (NULL: none is kept) and the process, then writes
- * everything. */
-void measure_write(struct buf *out, struct measure *measure, const struct service_health *health,
-                   const struct prediction_log_state *log);
+
+/* What gauges are read from, besides the process. */
+struct measure_state {
+    const struct service_health *health;
+    const struct prediction_log_state *log; /* NULL: none is kept */
+    uint64_t memory_limit_bytes;
+    double cpu_limit; /* processors */
+};
+/* Reads the gauges, then writes everything. */
+void measure_write(struct buf *out, struct measure *measure, const struct measure_state *state,
+                   bool openmetrics);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cgroup.h"
 #include "base/cpu.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -66,7 +67,7 @@ static void finish(struct service_worker *worker, struct service_job *job, int64
     bool fine = job->status == ST_OK;
 
     if (!fine)
-        measure_failure(service->measure);
+        measure_failure(service->measure, job->status);
     else if (service->options.log)
         record(service, job);
     (void)pthread_mutex_lock(&service->lock);
@@ -147,8 +148,7 @@ static void compute(struct service_worker *worker, struct service_job *job)
     if (job->status != ST_OK)
         return;
     job->prediction = prediction_of(&job->verdict, classifier, took_us);
-    measure_prediction(service->measure, &job->verdict, judging_seconds(job, took_us),
-                       job->photo.len);
+    measure_prediction(service->measure, job, judging_seconds(job, took_us));
     if (job->work == SERVICE_COMPARE)
         compare(service, job, worker->shadow);
 }
@@ -316,6 +316,17 @@ static enum status start_workers(struct service *service, struct err *err)
     return ST_OK;
 }
 
+static void find_limits(struct service_options *options)
+{
+    struct cgroup_limits limits;
+
+    cgroup_read_self(&limits);
+    if (options->memory_limit_bytes == 0)
+        options->memory_limit_bytes = limits.memory_bytes;
+    if (options->cpu_limit == 0)
+        options->cpu_limit = limits.processors;
+}
+
 enum status service_open(struct service **out, const struct service_options *options,
                          struct err *err)
 {
@@ -326,6 +337,7 @@ enum status service_open(struct service **out, const struct service_options *opt
     own->worker_count = MIN_OF(own->worker_count ? own->worker_count : cpu_count(), WORKERS_MAX);
     own->queue_max = own->queue_max ? own->queue_max : QUEUE_MAX_DEFAULT;
     own->deadline_ms = own->deadline_ms ? own->deadline_ms : DEADLINE_MS_DEFAULT;
+    find_limits(own);
     service->started_us = clock_monotonic_us(own->clock);
     service->workers = mem_alloc(own->worker_count, sizeof *service->workers);
     (void)pthread_mutex_init(&service->lock, NULL);
@@ -507,7 +519,7 @@ enum status service_submit_all(struct service *service, struct service_job *jobs
     (void)pthread_mutex_unlock(&service->lock);
     for (size_t i = 0; st != ST_OK && i < count; i++) {
         measure_rejection(service->measure, reason);
-        measure_failure(service->measure);
+        measure_failure(service->measure, st);
     }
     return st;
 }
@@ -521,7 +533,13 @@ enum status service_submit(struct service *service, struct service_job *job, str
 
 void service_count_refused(struct service *service)
 {
-    measure_failure(service->measure);
+    measure_failure(service->measure, ST_NOT_FOUND);
+}
+
+void service_count_batch(struct service *service, size_t count, int64_t duration_us,
+                         bool successful)
+{
+    measure_batch(service->measure, count, (double)duration_us / 1e6, successful);
 }
 
 void service_count_limited(struct service *service, size_t endpoint)
@@ -622,7 +640,7 @@ enum service_state service_state(struct service *service)
     return state;
 }
 
-void service_write_metrics(struct buf *out, struct service *service)
+void service_write_metrics(struct buf *out, struct service *service, bool openmetrics)
 {
     struct service_health health;
     struct prediction_log_state log;
@@ -630,5 +648,11 @@ void service_write_metrics(struct buf *out, struct service *service)
     read_state(&health, service);
     if (service->options.log)
         prediction_log_read(&log, service->options.log);
-    measure_write(out, service->measure, &health, service->options.log ? &log : NULL);
+    const struct measure_state state = {
+        .health = &health,
+        .log = service->options.log ? &log : NULL,
+        .memory_limit_bytes = service->options.memory_limit_bytes,
+        .cpu_limit = service->options.cpu_limit,
+    };
+    measure_write(out, service->measure, &state, openmetrics);
 }

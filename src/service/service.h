@@ -100,7 +100,9 @@ struct service_options {
     struct prediction_log *log;       /* of finished predictions; borrowed, NULL: none */
     const char *const *endpoints;     /* route templates for metric labels; borrowed */
     size_t endpoint_count;
-    const char *version; /* of this program, for aidetect_build_info; borrowed */
+    uint64_t memory_limit_bytes; /* what aidetect_memory_limit_bytes says; 0: found out */
+    double cpu_limit;            /* processors; 0: found out */
+    const char *version;         /* of this program, for aidetect_build_info; borrowed */
     const char *revision;
 };
 
@@ -168,6 +170,7 @@ struct service_job {
     struct bytes photo;
     enum service_work work;
     const char *request_id;                      /* for the prediction log; NULL: none */
+    const char *trace_id;                        /* of its request; NULL: none */
     const char *key_id;                          /* of the client\'s API key; NULL: none */
     struct service_explanation *explanation;     /* SERVICE_EXPLAIN only: the caller's */
     void *payload;                               /* the caller's */
@@ -226,8 +229,14 @@ struct service_request {
     unsigned status; /* HTTP; 0: the client went away */
     enum service_error error;
     int64_t duration_us;
+    uint64_t received_bytes; /* of its body */
+    uint64_t sent_bytes;     /* of the answer's body */
+    const char *trace_id;    /* NULL: it belongs to no trace */
 };
 void service_count_request(struct service *service, const struct service_request *request);
+/* A batch of `count` photos; not successful: nobody had time for any of them. */
+void service_count_batch(struct service *service, size_t count, int64_t duration_us,
+                         bool successful);
 /* A request over its rate limit; `endpoint` as above. */
 void service_count_limited(struct service *service, size_t endpoint);
 
@@ -243,8 +252,20 @@ enum service_denial {
     SERVICE_DENIAL_COUNT
 };
 void service_count_denied(struct service *service, enum service_denial why);
-/* The metrics as Prometheus text. */
-void service_write_metrics(struct buf *out, struct service *service);
+/* The metrics as Prometheus text 0.0.4, or as OpenMetrics 1.0. */
+void service_write_metrics(struct buf *out, struct service *service, bool openmetrics);
+
+/* A row of metrics.def, for documentation and rules. */
+struct service_metric {
+    const char *name;
+    const char *type; /* "counter", "gauge", "histogram" */
+    const char *unit; /* "": none */
+    const char *help;
+    const char *hint;      /* what to do with it */
+    const char *labels[4]; /* names; NULL from the first unused on */
+};
+extern const size_t service_metric_count;
+void service_metric_at(struct service_metric *out, size_t i); /* i below the count */
 
 /* The last predictions in figures; there is no baseline yet to compare them with. */
 struct service_drift {

@@ -56,16 +56,16 @@ def run(start):
         check(queue_max(server) == 9, "the queue is as before")
         check(server.log_count("event=config.restart_needed setting=http.threads") == 1,
               "nobody is told that a restart is needed")
-        check(server.metrics()["aidetect_config_reload_success"] == 1, "no success")
+        check(server.metrics()["aidetect_config_last_reload_successful"] == 1, "no success")
         print("ok      settings")
 
-        stamp = server.metrics()["aidetect_config_reload_timestamp_seconds"]
+        stamp = server.metrics()["aidetect_config_last_reload_success_timestamp_seconds"]
         write(server, "queue: {max: 10}\nlog: {level: loud}\n")
         reload(server, "event=config.reload_failed")
         metrics = server.metrics()
         check(queue_max(server) == 9, "half of a bad file was applied")
-        check(metrics["aidetect_config_reload_success"] == 0, "a bad file is no success")
-        check(metrics["aidetect_config_reload_timestamp_seconds"] == stamp, "the time moved")
+        check(metrics["aidetect_config_last_reload_successful"] == 0, "a bad file is no success")
+        check(metrics["aidetect_config_last_reload_success_timestamp_seconds"] == stamp, "the time moved")
         print("ok      bad_settings")
 
         write(server, "queue: {max: 11}\n")

@@ -25,6 +25,7 @@ static const struct metrics_spec specs[] = {
     {.name = "shop_open", .help = "Open (1) or not.", .type = METRICS_GAUGE},
     {.name = "shop_wait_seconds",
      .help = "Waiting.",
+     .unit = "seconds",
      .type = METRICS_HISTOGRAM,
      .bounds = bounds,
      .bound_count = 3},
@@ -52,7 +53,7 @@ static void test_exposition(void **state)
                                    "# HELP shop_wait_seconds Waiting.\n"
                                    "# TYPE shop_wait_seconds histogram\n"
                                    "shop_wait_seconds_bucket{le=\"0.1\"} 2\n"
-                                   "shop_wait_seconds_bucket{le=\"1\"} 2\n"
+                                   "shop_wait_seconds_bucket{le=\"1.0\"} 2\n"
                                    "shop_wait_seconds_bucket{le=\"2.5\"} 3\n"
                                    "shop_wait_seconds_bucket{le=\"+Inf\"} 4\n"
                                    "shop_wait_seconds_sum 103.15\n"
@@ -70,7 +71,7 @@ static void test_exposition(void **state)
     metrics_observe(metrics, WAIT, NULL, 2.5);
     metrics_observe(metrics, WAIT, NULL, 100.5);
     buf_init(&text, TEXT_MAX);
-    metrics_write(&text, metrics);
+    metrics_write(&text, metrics, METRICS_TEXT);
     assert_string_equal((const char *)text.at, expected);
     buf_fini(&text);
     metrics_close(metrics);
@@ -88,7 +89,7 @@ static void test_numbers_read_back(void **state)
         double back = -1;
         metrics_set(metrics, OPEN, NULL, values[i]);
         buf_init(&text, TEXT_MAX);
-        metrics_write(&text, metrics);
+        metrics_write(&text, metrics, METRICS_TEXT);
         const char *at = strstr((const char *)text.at, "\nshop_open ") + strlen("\nshop_open ");
         struct str rest = str_of(at);
         assert_true(str_to_double(&back, str_split(&rest, '\n'), -1e308, 1e308));
@@ -107,10 +108,55 @@ static void test_series_without_update_are_absent(void **state)
 
     (void)state;
     buf_init(&text, TEXT_MAX);
-    metrics_write(&text, metrics);
+    metrics_write(&text, metrics, METRICS_TEXT);
     assert_null(strstr((const char *)text.at, "shop_sold_total{"));
     assert_non_null(strstr((const char *)text.at, "\nshop_open 0\n"));
     assert_non_null(strstr((const char *)text.at, "\nshop_wait_seconds_count 0\n"));
+    buf_fini(&text);
+    metrics_close(metrics);
+}
+
+static void test_openmetrics(void **state)
+{
+    static const char expected[] =
+        "# HELP shop_sold Things sold\\\\ever.\n"
+        "# TYPE shop_sold counter\n"
+        "shop_sold_total{color=\"red\",size=\"s\"} 1\n"
+        "# HELP shop_open Open (1) or not.\n"
+        "# TYPE shop_open gauge\n"
+        "shop_open 0\n"
+        "# HELP shop_wait_seconds Waiting.\n"
+        "# TYPE shop_wait_seconds histogram\n"
+        "# UNIT shop_wait_seconds seconds\n"
+        "shop_wait_seconds_bucket{le=\"0.1\"} 1 # {trace_id=\"cafe\"} 0.0625 3.000001\n"
+        "shop_wait_seconds_bucket{le=\"1.0\"} 2\n"
+        "shop_wait_seconds_bucket{le=\"2.5\"} 2\n"
+        "shop_wait_seconds_bucket{le=\"+Inf\"} 3 # {trace_id=\"beef\"} 7 12.500000\n"
+        "shop_wait_seconds_sum 7.5625\n"
+        "shop_wait_seconds_count 3\n"
+        "# EOF\n";
+    struct metrics *metrics = open_all();
+    char too_long[METRICS_TRACE_SIZE + 1];
+    struct buf text;
+
+    (void)state;
+    memset(too_long, 'a', METRICS_TRACE_SIZE);
+    too_long[METRICS_TRACE_SIZE] = '\0';
+    metrics_add(metrics, SOLD, (const unsigned[]){0, 0}, 1);
+    metrics_observe_traced(metrics, WAIT, NULL, 0.0625, "cafe", 3000001);
+    metrics_observe_traced(metrics, WAIT, NULL, 0.5, NULL, 4000000);
+    metrics_observe_traced(metrics, WAIT, NULL, 7, "beef", 12500000);
+    buf_init(&text, TEXT_MAX);
+    metrics_write(&text, metrics, METRICS_OPENMETRICS);
+    assert_string_equal((const char *)text.at, expected);
+    buf_reset(&text);
+    metrics_write(&text, metrics, METRICS_TEXT);
+    assert_null(strstr((const char *)text.at, "trace_id")); /* it knows none */
+    buf_reset(&text);
+    metrics_observe_traced(metrics, WAIT, NULL, 0.0625, "f00d", 5000000);
+    metrics_observe_traced(metrics, WAIT, NULL, 0.0625, too_long, 6000000);
+    metrics_write(&text, metrics, METRICS_OPENMETRICS);
+    assert_non_null(strstr((const char *)text.at, "3 # {trace_id=\"f00d\"} 0.0625 5.000000\n"));
     buf_fini(&text);
     metrics_close(metrics);
 }
@@ -129,6 +175,9 @@ static void test_bad_specs(void **state)
         {.name = "shop", .help = "a\nb", .type = METRICS_GAUGE},
         {.name = "shop_sold", .help = "x", .type = METRICS_COUNTER},
         {.name = "shop_total", .help = "x", .type = METRICS_GAUGE},
+        {.name = "shop_wait", .help = "x", .type = METRICS_GAUGE, .unit = "seconds"},
+        {.name = "shop_seconds", .help = "x", .type = METRICS_GAUGE, .unit = "bytes"},
+        {.name = "shop_seconds", .help = "x", .type = METRICS_COUNTER, .unit = "seconds"},
         {.name = "shop", .help = "x", .type = METRICS_GAUGE, .labels = {&empty}, .label_count = 1},
         {.name = "shop", .help = "x", .type = METRICS_GAUGE, .labels = {&huge}, .label_count = 1},
         {.name = "shop", .help = "x", .type = METRICS_GAUGE, .labels = {&odd}, .label_count = 1},
@@ -181,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_exposition),
         cmocka_unit_test(test_numbers_read_back),
         cmocka_unit_test(test_series_without_update_are_absent),
+        cmocka_unit_test(test_openmetrics),
         cmocka_unit_test(test_bad_specs),
         cmocka_unit_test(test_threads_lose_nothing),
     };

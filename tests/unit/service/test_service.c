@@ -181,7 +181,7 @@ static double metric(struct service *service, const char *line_start)
     double value = 0;
 
     buf_init(&text, 1u << 20);
-    service_write_metrics(&text, service);
+    service_write_metrics(&text, service, false);
     const char *at = strstr((const char *)text.at, line_start);
     if (at) {
         struct str rest = str_of(at + strlen(line_start) + 1);
@@ -674,15 +674,15 @@ static void test_counts_reloads(void **state)
     struct service *service = open_service(1, 4, &manual_clock);
 
     (void)state;
-    assert_true(metric(service, "\naidetect_config_reload_success") == 1);
-    assert_true(metric(service, "\naidetect_config_reload_timestamp_seconds") == 5);
+    assert_true(metric(service, "\naidetect_config_last_reload_successful") == 1);
+    assert_true(metric(service, "\naidetect_config_last_reload_success_timestamp_seconds") == 5);
     now_us = 7000000;
     service_count_reload(service, false);
-    assert_true(metric(service, "\naidetect_config_reload_success") == 0);
-    assert_true(metric(service, "\naidetect_config_reload_timestamp_seconds") == 5);
+    assert_true(metric(service, "\naidetect_config_last_reload_successful") == 0);
+    assert_true(metric(service, "\naidetect_config_last_reload_success_timestamp_seconds") == 5);
     service_count_reload(service, true);
-    assert_true(metric(service, "\naidetect_config_reload_success") == 1);
-    assert_true(metric(service, "\naidetect_config_reload_timestamp_seconds") == 7);
+    assert_true(metric(service, "\naidetect_config_last_reload_successful") == 1);
+    assert_true(metric(service, "\naidetect_config_last_reload_success_timestamp_seconds") == 7);
     service_close(service);
 }
 
