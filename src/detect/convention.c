@@ -21,7 +21,8 @@ static enum status check_network(const struct nn_graph *graph, int crop_side, st
     const struct nn_node *first = &graph->nodes[0];
     const struct nn_node *last = &graph->nodes[graph->node_count - 1];
 
-    if (first->channels != DETECT_FRONTEND_CHANNELS || first->height != crop_side)
+    if (first->channels != DETECT_FRONTEND_CHANNELS || first->height != crop_side ||
+        first->width != crop_side)
         return err_set(err, ST_CORRUPT, "the network reads %dx%dx%d, the front end gives %dx%dx%d",
                        first->height, first->width, first->channels, crop_side, crop_side,
                        DETECT_FRONTEND_CHANNELS);

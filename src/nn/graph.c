@@ -7,19 +7,32 @@
 #include "base/mem.h"
 #include "base/rng.h"
 
+#define LIMIT_MAX 1000 /* of a soft clamp */
+
 /* Attributes of one line, before they become a node. */
 struct attributes {
-    int64_t channels, side, out, kernel, stride, rows, columns;
+    int64_t channels, side, height, width, out, kernel, stride, limit, groups, rows, columns;
     struct str from, add;
     bool norm, relu, bias, depthwise;
 };
 
 static const char *const op_names[] = {
-    [NN_INPUT] = "input",       [NN_CONV] = "conv",
-    [NN_MAX_POOL] = "max_pool", [NN_AVERAGE_POOL] = "average_pool",
-    [NN_LINEAR] = "linear",
+    [NN_INPUT] = "input",           [NN_CONV] = "conv",
+    [NN_MAX_POOL] = "max_pool",     [NN_AVERAGE_POOL] = "average_pool",
+    [NN_LINEAR] = "linear",         [NN_UPSAMPLE] = "upsample",
+    [NN_SOFT_CLAMP] = "soft_clamp", [NN_GROUP_NORM] = "group_norm",
 };
 _Static_assert(ARRAY_LEN(op_names) == NN_OP_COUNT, "one name for each layer kind");
+
+const char *nn_op_name(enum nn_op op)
+{
+    return op_names[op];
+}
+
+bool nn_op_is_trainable(enum nn_op op)
+{
+    return op != NN_UPSAMPLE && op != NN_SOFT_CLAMP && op != NN_GROUP_NORM;
+}
 
 static int find_op(struct str name)
 {
@@ -56,6 +69,10 @@ static enum status parse_attribute(struct attributes *at, struct str word, struc
         {.name = "channels", .number = &at->channels, .top = NN_CHANNELS_MAX},
         {.name = "out", .number = &at->out, .top = NN_CHANNELS_MAX},
         {.name = "side", .number = &at->side, .top = NN_SIDE_MAX},
+        {.name = "height", .number = &at->height, .top = NN_SIDE_MAX},
+        {.name = "width", .number = &at->width, .top = NN_SIDE_MAX},
+        {.name = "limit", .number = &at->limit, .top = LIMIT_MAX},
+        {.name = "groups", .number = &at->groups, .top = NN_CHANNELS_MAX},
         {.name = "kernel", .number = &at->kernel, .top = 7},
         {.name = "stride", .number = &at->stride, .top = 4},
         {.name = "rows", .number = &at->rows, .top = NN_TABLE_SIDE_MAX},
@@ -113,6 +130,58 @@ static enum status shape_conv(struct nn_node *node, const struct nn_node *in,
     return ST_OK;
 }
 
+static enum status shape_pool(struct nn_node *node, const struct nn_node *in, struct err *err)
+{
+    if (node->kernel == 1 && in->height != in->width)
+        return err_set(err, ST_UNSUPPORTED, "a pool over the whole map of %dx%d: not square",
+                       in->width, in->height);
+    if (node->kernel == 1) /* no kernel given: the whole map */
+        node->kernel = node->stride = in->height;
+    if (node->kernel > in->height || node->kernel > in->width)
+        return err_set(err, ST_INVALID, "a pool of %d is over its input of %d", node->kernel,
+                       MIN_OF(in->height, in->width));
+    node->channels = in->channels;
+    node->height = (in->height - node->kernel) / node->stride + 1;
+    node->width = (in->width - node->kernel) / node->stride + 1;
+    return ST_OK;
+}
+
+static enum status shape_input(struct nn_node *node, const struct nn_graph *graph,
+                               const struct attributes *at, struct err *err)
+{
+    bool sides = at->height && at->width && !at->side;
+
+    if (graph->node_count || !at->channels || sides == (at->side && !at->height && !at->width))
+        return err_set(err, ST_INVALID,
+                       "the first line is: input NAME channels=C side=S, or height=H width=W");
+    node->channels = (int)at->channels;
+    node->height = (int)(sides ? at->height : at->side);
+    node->width = (int)(sides ? at->width : at->side);
+    return ST_OK;
+}
+
+/* Layers that keep the number of channels. */
+static enum status shape_like(struct nn_node *node, const struct nn_node *in,
+                              const struct attributes *at, struct err *err)
+{
+    int factor = node->op == NN_UPSAMPLE ? 2 : 1;
+
+    if (in->height > NN_SIDE_MAX / factor || in->width > NN_SIDE_MAX / factor)
+        return err_set(err, ST_LIMIT, "a map of %dx%d, twice as large, is over %d a side",
+                       in->width, in->height, NN_SIDE_MAX);
+    if (node->op == NN_SOFT_CLAMP && !at->limit)
+        return err_set(err, ST_INVALID, "soft_clamp needs limit=");
+    if (node->op == NN_GROUP_NORM && (!at->groups || in->channels % at->groups != 0))
+        return err_set(err, ST_INVALID, "group_norm needs groups=, a divisor of %d channels",
+                       in->channels);
+    node->channels = in->channels;
+    node->height = in->height * factor;
+    node->width = in->width * factor;
+    node->limit = (int)at->limit;
+    node->groups = (int)at->groups;
+    return ST_OK;
+}
+
 static enum status shape_node(struct nn_node *node, const struct nn_graph *graph,
                               const struct attributes *at, struct err *err)
 {
@@ -120,30 +189,22 @@ static enum status shape_node(struct nn_node *node, const struct nn_graph *graph
 
     switch (node->op) {
     case NN_INPUT:
-        if (graph->node_count || !at->channels || !at->side)
-            return err_set(err, ST_INVALID, "the first line is: input NAME channels=C side=S");
-        node->channels = (int)at->channels;
-        node->height = node->width = (int)at->side;
-        return ST_OK;
+        return shape_input(node, graph, at, err);
     case NN_CONV:
         return shape_conv(node, in, at, err);
     case NN_MAX_POOL:
     case NN_AVERAGE_POOL:
-        if (node->kernel == 1) /* no kernel given: the whole map */
-            node->kernel = node->stride = in->height;
-        if (node->kernel > in->height || node->kernel > in->width)
-            return err_set(err, ST_INVALID, "a pool of %d is over its input of %d", node->kernel,
-                           in->height);
-        node->channels = in->channels;
-        node->height = (in->height - node->kernel) / node->stride + 1;
-        node->width = (in->width - node->kernel) / node->stride + 1;
-        return ST_OK;
+        return shape_pool(node, in, err);
     case NN_LINEAR:
         if (!at->out || in->height != 1 || in->width != 1)
             return err_set(err, ST_INVALID, "linear needs out= and a 1x1 input: pool first");
         node->channels = (int)at->out;
         node->height = node->width = 1;
         return ST_OK;
+    case NN_UPSAMPLE:
+    case NN_SOFT_CLAMP:
+    case NN_GROUP_NORM:
+        return shape_like(node, in, at, err);
     case NN_OP_COUNT:
         break;
     }
@@ -151,12 +212,22 @@ static enum status shape_node(struct nn_node *node, const struct nn_graph *graph
 }
 
 /* What a layer kind would silently ignore is refused. */
-static enum status check_flags(const struct nn_node *node, struct err *err)
+static enum status check_flags(const struct nn_node *node, const struct attributes *at,
+                               struct err *err)
 {
     bool weighted = node->op == NN_CONV || node->op == NN_LINEAR;
 
+    if ((at->side || at->height || at->width) && node->op != NN_INPUT)
+        return err_set(err, ST_INVALID, "only input takes side=, height= and width=");
+    if (at->limit && node->op != NN_SOFT_CLAMP)
+        return err_set(err, ST_INVALID, "only soft_clamp takes limit=");
+    if (at->groups && node->op != NN_GROUP_NORM)
+        return err_set(err, ST_INVALID, "only group_norm takes groups=");
+
     if (node->depthwise && node->op != NN_CONV)
         return err_set(err, ST_INVALID, "only conv takes depthwise");
+    if (node->relu && node->op == NN_GROUP_NORM)
+        return ST_OK;
     if ((node->norm || node->relu || node->bias) && !weighted)
         return err_set(err, ST_INVALID, "only conv and linear take norm, relu and bias");
     return ST_OK;
@@ -236,7 +307,7 @@ static enum status add_layer(struct nn_graph *graph, enum nn_op op, struct str n
                            .relu = at->relu,
                            .last_use = graph->node_count};
     memcpy(node.name, name.at, name.len);
-    enum status st = check_flags(&node, err);
+    enum status st = check_flags(&node, at, err);
     if (st == ST_OK)
         st = resolve_inputs(&node, graph, at, err);
     if (st == ST_OK)
@@ -305,15 +376,21 @@ static enum status add_parameter(int *index, struct nn_graph *graph, const struc
     return ST_OK;
 }
 
+static enum status add_scale_parameters(struct nn_graph *graph, struct nn_node *node,
+                                        const char *scale, const char *shift, struct err *err)
+{
+    struct nn_parameter trained = {.dims = {node->channels}, .dim_count = 1, .trained = true};
+    enum status st = add_parameter(&node->norm_weight, graph, node, scale, &trained, err);
+
+    return st == ST_OK ? add_parameter(&node->norm_bias, graph, node, shift, &trained, err) : st;
+}
+
 static enum status add_norm_parameters(struct nn_graph *graph, struct nn_node *node,
                                        struct err *err)
 {
-    struct nn_parameter trained = {.dims = {node->channels}, .dim_count = 1, .trained = true};
     struct nn_parameter tracked = {.dims = {node->channels}, .dim_count = 1};
-    enum status st = add_parameter(&node->norm_weight, graph, node, "norm.weight", &trained, err);
+    enum status st = add_scale_parameters(graph, node, "norm.weight", "norm.bias", err);
 
-    if (st == ST_OK)
-        st = add_parameter(&node->norm_bias, graph, node, "norm.bias", &trained, err);
     if (st == ST_OK)
         st = add_parameter(&node->norm_mean, graph, node, "norm.running_mean", &tracked, err);
     if (st == ST_OK)
@@ -329,6 +406,8 @@ static enum status add_node_parameters(struct nn_graph *graph, struct nn_node *n
 
     node->weight = node->offset = -1;
     node->norm_weight = node->norm_bias = node->norm_mean = node->norm_variance = -1;
+    if (node->op == NN_GROUP_NORM)
+        return add_scale_parameters(graph, node, "weight", "bias", err);
     if (node->op != NN_CONV && node->op != NN_LINEAR)
         return ST_OK;
     struct nn_parameter weight = {
@@ -431,9 +510,41 @@ void nn_graph_close(struct nn_graph *graph)
     mem_free(graph);
 }
 
-static bool same_in_blocks(const struct nn_node *node, int block)
+bool nn_node_fits_blocks(const struct nn_node *node, int block)
 {
-    return node->channels == block || (node->height == 1 && node->width == 1);
+    return node->channels == block ||
+           (node->channels % block == 0 && node->height == 1 && node->width == 1);
+}
+
+static int round_up(int count, int block)
+{
+    return (count + block - 1) / block * block;
+}
+
+/* Multiply-adds of a conv or linear layer, as they are or with padded channels. */
+static double work_of(const struct nn_graph *graph, const struct nn_node *node, int block)
+{
+    double map = (double)node->height * node->width * node->kernel * node->kernel;
+
+    return map * round_up(node->channels, block) *
+           round_up(graph->nodes[node->from].channels, block);
+}
+
+bool nn_graph_pads_to_blocks(const struct nn_graph *graph, int block)
+{
+    double plain = 0;
+    double padded = 0;
+
+    for (int i = 1; i < graph->node_count; i++) {
+        const struct nn_node *node = &graph->nodes[i];
+        if (node->depthwise || (node->groups && node->channels / node->groups % block != 0))
+            return false;
+        if (node->weight < 0)
+            continue;
+        plain += work_of(graph, node, 1);
+        padded += work_of(graph, node, block);
+    }
+    return padded <= 1.5 * plain;
 }
 
 bool nn_graph_fits_blocks(const struct nn_graph *graph, int block)
@@ -441,9 +552,11 @@ bool nn_graph_fits_blocks(const struct nn_graph *graph, int block)
     const struct nn_node *nodes = graph->nodes;
 
     for (int i = 0; i < graph->node_count; i++)
-        if (nodes[i].channels % block != 0)
+        if (nodes[i].channels % block != 0 ||
+            (nodes[i].groups && nodes[i].channels / nodes[i].groups % block != 0))
             return false;
-    return same_in_blocks(&nodes[0], block) && same_in_blocks(&nodes[graph->node_count - 1], block);
+    return nn_node_fits_blocks(&nodes[0], block) &&
+           nn_node_fits_blocks(&nodes[graph->node_count - 1], block);
 }
 
 const struct nn_table *nn_graph_table(const struct nn_graph *graph, const char *name)
@@ -499,6 +612,9 @@ void nn_graph_initialise(float *values, const struct nn_graph *graph, struct rng
     memset(values, 0, graph->float_count * sizeof *values);
     for (int i = 0; i < graph->node_count; i++) {
         const struct nn_node *node = &graph->nodes[i];
+        if (node->op == NN_GROUP_NORM)
+            fill(values + graph->parameters[node->norm_weight].offset, (size_t)node->channels,
+                 1.0f);
         if (node->weight < 0)
             continue;
         const struct nn_parameter *weight = &graph->parameters[node->weight];

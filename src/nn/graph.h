@@ -11,6 +11,14 @@
  * y = convolution(x) [+ bias], then [norm], then [+ add], then [relu].  A table is no layer:
  * numbers of another classifier that travel in the same file, as tensor NAME.values. Immutable
  * after parsing, shared by threads.  Must not know how layers are computed. */
+
+/* Layers of generators, computed in inference only (nn_op_is_trainable):
+ *
+ *     input latent channels=4 height=32 width=48
+ *     soft_clamp bounded limit=3          limit * tanh(x / limit)
+ *     upsample up                         nearest, twice as high and wide
+ *     group_norm even groups=4 relu       normalised over the map and a group of channels, scaled
+ */
 #pragma once
 
 #include "base/base.h"
@@ -21,12 +29,24 @@
 #define NN_TABLES_MAX     8
 #define NN_TABLE_SIDE_MAX 65536 /* rows, columns */
 #define NN_CHANNELS_MAX   2048
-#define NN_SIDE_MAX       1024
+#define NN_SIDE_MAX       2048
 #define NN_FLOATS_MAX     (64u << 20) /* parameters of one network */
 #define NN_TEXT_MAX       (16u << 10) /* description, bytes */
 #define NN_NORM_EPSILON   1e-5f       /* as in PyTorch's BatchNorm2d */
 
-enum nn_op { NN_INPUT, NN_CONV, NN_MAX_POOL, NN_AVERAGE_POOL, NN_LINEAR, NN_OP_COUNT };
+enum nn_op {
+    NN_INPUT,
+    NN_CONV,
+    NN_MAX_POOL,
+    NN_AVERAGE_POOL,
+    NN_LINEAR,
+    NN_UPSAMPLE,
+    NN_SOFT_CLAMP,
+    NN_GROUP_NORM,
+    NN_OP_COUNT
+};
+const char *nn_op_name(enum nn_op op);  /* as in a description: "conv" */
+bool nn_op_is_trainable(enum nn_op op); /* has a backward pass */
 
 /* One layer.  Tensors are (n, height, width, channels) in memory; n is chosen by the executor. */
 struct nn_node {
@@ -38,9 +58,11 @@ struct nn_node {
     int kernel, stride, pad;     /* conv and pools; square */
     bool depthwise;              /* conv: one 3x3 filter a channel */
     bool bias, norm, relu;
+    int limit;          /* soft_clamp */
+    int groups;         /* group_norm; divides channels */
     int last_use;       /* index of the last layer that reads the output; its own when none does */
     int weight, offset; /* parameter indices: conv and linear weight, bias; -1 */
-    int norm_weight, norm_bias;   /* batch norm scale and shift; -1 without norm */
+    int norm_weight, norm_bias;   /* batch and group norm: scale and shift; -1 without */
     int norm_mean, norm_variance; /* batch norm running statistics: not trained; -1 */
 };
 
@@ -88,6 +110,13 @@ uint64_t nn_graph_multiply_adds(const struct nn_graph *graph);
  * that lie in memory as if there were none: channel counts are multiples of it, and the two outer
  * tensors are one block deep or one pixel large. */
 bool nn_graph_fits_blocks(const struct nn_graph *graph, int block);
+
+/* Whether a layer's output lies in memory the same with and without blocks. */
+bool nn_node_fits_blocks(const struct nn_node *node, int block);
+
+/* Whether a forward pass may be computed with channel counts rounded up to multiples of `block`:
+ * no layer mixes channels in a way that padding disturbs, and at most half as much work is added. */
+bool nn_graph_pads_to_blocks(const struct nn_graph *graph, int block);
 
 /* A conv or linear layer with its norm folded in: weight' = weight * scale / sqrt(variance +
  * epsilon), bias' = shift + (bias - mean) * the same factor.  As many floats as the parameter has,

@@ -8,13 +8,15 @@ struct nn_inference {
     struct nn_program *program;
     int batch;
     struct nn_tensor outputs[NN_NODES_MAX];
+    struct nn_tensor input, output; /* the two ends, channels-last */
 };
 
-/* Bytes that one activation of a node takes. */
+/* Bytes that one activation of a node takes, its channels rounded up to whole blocks. */
 static size_t node_bytes(const struct nn_node *node, int batch)
 {
-    return (size_t)batch * (size_t)node->channels * (size_t)node->height * (size_t)node->width *
-           sizeof(float);
+    size_t channels = ((size_t)node->channels + NN_BLOCK - 1) / NN_BLOCK * NN_BLOCK;
+
+    return (size_t)batch * channels * (size_t)node->height * (size_t)node->width * sizeof(float);
 }
 
 /* An upper bound: every activation apart, weights three times (folded, packed, rounding up), and
@@ -24,8 +26,9 @@ static size_t arena_bytes(const struct nn_graph *graph, int batch)
     size_t total = graph->float_count * sizeof(float) * 4 + (64u << 20);
 
     for (int i = 0; i < graph->node_count; i++)
-        total += node_bytes(&graph->nodes[i], batch) + 4096;
-    return total;
+        total += node_bytes(&graph->nodes[i], batch) + (64u << 10);
+    return total + node_bytes(&graph->nodes[0], batch) +
+           node_bytes(&graph->nodes[graph->node_count - 1], batch);
 }
 
 /* Memory of activations that nothing will read again, to be used by later layers. */
@@ -107,6 +110,59 @@ static enum status add_conv(struct nn_inference *inference, const struct nn_node
                            out, err);
 }
 
+static const float *value_of(const struct nn_inference *inference, const float *values, int index)
+{
+    return values + inference->graph->parameters[index].offset;
+}
+
+/* Scale and shift are copied: `values` is read during opening only. */
+static enum status add_group_norm(struct nn_inference *inference, const struct nn_node *node,
+                                  const struct nn_tensor *out, const float *values, struct err *err)
+{
+    size_t count = (size_t)node->channels;
+    float *both = ARENA_NEW(inference->arena, float, 2 * count);
+
+    if (!both)
+        return err_set(err, ST_NOMEM, "no room for the weights of layer '%s'", node->name);
+    memcpy(both, value_of(inference, values, node->norm_weight), count * sizeof *both);
+    memcpy(both + count, value_of(inference, values, node->norm_bias), count * sizeof *both);
+    const struct nn_group_norm norm = {.groups = node->groups,
+                                       .scale = both,
+                                       .shift = both + count,
+                                       .epsilon = NN_NORM_EPSILON,
+                                       .relu = node->relu};
+    return nn_program_group_norm(inference->program, &norm, &inference->outputs[node->from], out,
+                                 err);
+}
+
+static enum status add_step(struct nn_inference *inference, const struct nn_node *node,
+                            const struct nn_tensor *out, const float *values, struct err *err)
+{
+    const struct nn_tensor *in = &inference->outputs[MAX_OF(node->from, 0)]; /* not of an input */
+    struct nn_pool pool = {.kind = node->op == NN_MAX_POOL ? NN_POOL_MAX : NN_POOL_AVERAGE,
+                           .kernel = node->kernel,
+                           .stride = node->stride};
+
+    switch (node->op) {
+    case NN_CONV:
+    case NN_LINEAR:
+        return add_conv(inference, node, out, values, err);
+    case NN_MAX_POOL:
+    case NN_AVERAGE_POOL:
+        return nn_program_pool(inference->program, &pool, in, out, err);
+    case NN_UPSAMPLE:
+        return nn_program_upsample(inference->program, in, out, err);
+    case NN_SOFT_CLAMP:
+        return nn_program_soft_clamp(inference->program, (float)node->limit, in, out, err);
+    case NN_GROUP_NORM:
+        return add_group_norm(inference, node, out, values, err);
+    case NN_INPUT:
+    case NN_OP_COUNT:
+        break;
+    }
+    return ST_OK;
+}
+
 static enum status add_node(struct nn_inference *inference, struct pool *memory, int index,
                             const float *values, struct err *err)
 {
@@ -125,22 +181,50 @@ static enum status add_node(struct nn_inference *inference, struct pool *memory,
     if (st != ST_OK)
         return st;
     inference->outputs[index] = out;
-    if (node->op == NN_CONV || node->op == NN_LINEAR)
-        return add_conv(inference, node, &out, values, err);
-    if (node->op == NN_MAX_POOL || node->op == NN_AVERAGE_POOL) {
-        struct nn_pool pool = {.kind = node->op == NN_MAX_POOL ? NN_POOL_MAX : NN_POOL_AVERAGE,
-                               .kernel = node->kernel,
-                               .stride = node->stride};
-        return nn_program_pool(inference->program, &pool, &inference->outputs[node->from], &out,
-                               err);
+    return add_step(inference, node, &out, values, err);
+}
+
+/* Channels-last memory of an end: the tensor itself, or apart when it is padded or in blocks. */
+static enum status open_end(struct nn_tensor *end, struct nn_inference *inference, int index,
+                            enum nn_layout layout, struct err *err)
+{
+    const struct nn_node *node = &inference->graph->nodes[index];
+    struct nn_tensor tensor = inference->outputs[index];
+
+    if (layout == NN_BLOCKED && !nn_node_fits_blocks(node, NN_BLOCK)) {
+        tensor.at = ARENA_NEW(inference->arena, float, nn_tensor_count(&tensor));
+        if (!tensor.at)
+            return err_set(err, ST_NOMEM, "no room for layer '%s'", node->name);
     }
+    *end = tensor;
     return ST_OK;
+}
+
+static enum status add_input(struct nn_inference *inference, enum nn_layout layout, struct err *err)
+{
+    enum status st = open_end(&inference->input, inference, 0, layout, err);
+
+    if (st != ST_OK || inference->input.at == inference->outputs[0].at)
+        return st;
+    return nn_program_import(inference->program, &inference->outputs[0], &inference->input, err);
+}
+
+static enum status add_output(struct nn_inference *inference, enum nn_layout layout,
+                              struct err *err)
+{
+    int last = inference->graph->node_count - 1;
+    enum status st = open_end(&inference->output, inference, last, layout, err);
+
+    if (st != ST_OK || inference->output.at == inference->outputs[last].at)
+        return st;
+    return nn_program_export(inference->program, &inference->output, &inference->outputs[last],
+                             err);
 }
 
 static enum status build(struct nn_inference *inference, const float *values, struct err *err)
 {
     struct pool memory = {0};
-    enum nn_layout layout = nn_program_layout(inference->graph);
+    enum nn_layout layout = nn_program_forward_layout(inference->graph);
     enum status st =
         arena_open(&inference->arena, arena_bytes(inference->graph, inference->batch), err);
 
@@ -148,9 +232,13 @@ static enum status build(struct nn_inference *inference, const float *values, st
         st = nn_program_open(&inference->program, layout, inference->arena, err);
     for (int i = 0; i < inference->graph->node_count && st == ST_OK; i++) {
         st = add_node(inference, &memory, i, values, err);
+        if (st == ST_OK && i == 0)
+            st = add_input(inference, layout, err);
         if (st != ST_OK)
             err_prefix(err, "layer '%s'", inference->graph->nodes[i].name);
     }
+    if (st == ST_OK)
+        st = add_output(inference, layout, err);
     return st == ST_OK ? nn_program_finish(inference->program, err) : st;
 }
 
@@ -186,12 +274,12 @@ void nn_inference_close(struct nn_inference *inference)
 
 struct nn_tensor nn_inference_input(struct nn_inference *inference)
 {
-    return inference->outputs[0];
+    return inference->input;
 }
 
 struct nn_tensor nn_inference_output(struct nn_inference *inference)
 {
-    return inference->outputs[inference->graph->node_count - 1];
+    return inference->output;
 }
 
 void nn_inference_run(struct nn_inference *inference)

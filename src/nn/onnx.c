@@ -273,6 +273,9 @@ static enum status add_graph(struct buf *out, const struct nn_graph *graph, cons
     size_t message = begin_message(out, MODEL_GRAPH);
 
     for (int i = 1; i < graph->node_count; i++) {
+        if (!nn_op_is_trainable(graph->nodes[i].op))
+            return err_set(err, ST_UNSUPPORTED, "layer '%s': %s has no ONNX export",
+                           graph->nodes[i].name, nn_op_name(graph->nodes[i].op));
         if (graph->nodes[i].weight >= 0)
             add_weighted_layer(out, graph, i);
         else

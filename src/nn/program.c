@@ -12,15 +12,17 @@
 #define ARGUMENTS_MAX   10
 #define DESCRIPTION_MAX (64u << 10)
 
-/* One primitive with its arguments, or one loop of ours. */
+/* One primitive with its arguments, one loop or one piece of work of ours. */
 struct step {
-    dnnl_primitive_t primitive; /* NULL: `loop` */
+    dnnl_primitive_t primitive; /* NULL: `worker` or, without one, `loop` */
     dnnl_exec_arg_t arguments[ARGUMENTS_MAX];
     int argument_count;
     nn_loop *loop;
     float *a;
     const float *b;
     size_t count;
+    nn_worker *worker;
+    struct nn_work work;
 };
 
 struct nn_program {
@@ -79,12 +81,43 @@ static struct step *new_step(struct nn_program *program)
     return step;
 }
 
+static bool has_wide_vectors(void)
+{
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
+}
+
 enum nn_layout nn_program_layout(const struct nn_graph *graph)
 {
-    bool wide =
-        (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
+    return has_wide_vectors() && nn_graph_fits_blocks(graph, NN_BLOCK) ? NN_BLOCKED
+                                                                       : NN_CHANNELS_LAST;
+}
 
-    return wide && nn_graph_fits_blocks(graph, NN_BLOCK) ? NN_BLOCKED : NN_CHANNELS_LAST;
+enum nn_layout nn_program_forward_layout(const struct nn_graph *graph)
+{
+    return has_wide_vectors() && nn_graph_pads_to_blocks(graph, NN_BLOCK)
+               ? NN_BLOCKED
+               : nn_program_layout(graph);
+}
+
+/* Floats that a tensor takes: blocks are whole. */
+static size_t floats_of(const struct nn_program *program, const struct nn_tensor *tensor)
+{
+    struct nn_maps maps = nn_program_maps(program, tensor);
+
+    return (size_t)maps.inputs * (size_t)maps.maps * (size_t)maps.height * (size_t)maps.width *
+           (size_t)maps.lanes;
+}
+
+struct nn_maps nn_program_maps(const struct nn_program *program, const struct nn_tensor *tensor)
+{
+    bool blocked = program->layout == NN_BLOCKED;
+
+    return (struct nn_maps){.at = tensor->at,
+                            .inputs = tensor->n,
+                            .maps = blocked ? (tensor->c + NN_BLOCK - 1) / NN_BLOCK : 1,
+                            .height = tensor->h,
+                            .width = tensor->w,
+                            .lanes = blocked ? NN_BLOCK : tensor->c};
 }
 
 enum status nn_program_open(struct nn_program **out, enum nn_layout layout, struct arena *arena,
@@ -147,7 +180,8 @@ enum status nn_program_tensor(struct nn_tensor *out, struct nn_program *program,
 {
     struct nn_tensor tensor = {.n = n, .c = c, .h = h, .w = w};
     void *at = NULL;
-    enum status st = nn_dnnl_allocate(&at, program, nn_tensor_count(&tensor) * sizeof(float), err);
+    enum status st =
+        nn_dnnl_allocate(&at, program, floats_of(program, &tensor) * sizeof(float), err);
 
     if (st != ST_OK)
         return st;
@@ -172,6 +206,10 @@ void nn_program_run(struct nn_program *program)
     omp_set_num_threads(1); /* the calling thread's setting; costs nothing */
     for (int i = 0; i < program->step_count; i++) {
         const struct step *step = &program->steps[i];
+        if (step->worker) {
+            step->worker(&step->work);
+            continue;
+        }
         if (!step->primitive) {
             step->loop(step->a, step->b, step->count);
             continue;
@@ -385,6 +423,25 @@ enum status nn_program_loop(struct nn_program *program, nn_loop *loop, const str
     step->loop = loop;
     step->a = a->at;
     step->b = b ? b->at : NULL;
-    step->count = nn_tensor_count(a);
+    step->count = floats_of(program, a);
     return ST_OK;
+}
+
+void nn_program_work(struct nn_program *program, nn_worker *worker, const struct nn_work *work)
+{
+    struct step *step = new_step(program);
+
+    step->worker = worker;
+    step->work = *work;
+}
+
+enum status nn_program_doubles(double **out, struct nn_program *program, size_t count,
+                               struct err *err)
+{
+    void *at = NULL;
+    enum status st = nn_dnnl_allocate(&at, program, count * sizeof(double), err);
+
+    if (st == ST_OK)
+        *out = at;
+    return st;
 }

@@ -15,18 +15,20 @@ struct nn_tensor {
 size_t nn_tensor_count(const struct nn_tensor *tensor);
 
 /* How activations lie in memory.  Blocks of 16 channels suit AVX-512 and are what Winograd's
- * convolutions need; every channel count must be a multiple of 16 then.  With 16 channels, and with
- * a side of 1, both layouts are the same. */
+ * convolutions need; a channel count that is no multiple of 16 is filled up with zeros then.  With
+ * 16 channels, and with a side of 1 and whole blocks, both layouts are the same. */
 enum nn_layout {
     NN_CHANNELS_LAST, /* (n, h, w, c) */
-    NN_BLOCKED,       /* (n, c / NN_BLOCK, h, w, NN_BLOCK) */
+    NN_BLOCKED,       /* (n, c / NN_BLOCK rounded up, h, w, NN_BLOCK) */
 };
 #define NN_BLOCK 16
 
 /* The layout that this processor computes a network fastest in; its input and output are
- * channels-last in either. */
+ * channels-last in either, without a copy. */
 struct nn_graph;
 enum nn_layout nn_program_layout(const struct nn_graph *graph);
+/* The same for a forward pass alone: channels may be padded, input and output copied. */
+enum nn_layout nn_program_forward_layout(const struct nn_graph *graph);
 
 struct nn_program;
 
@@ -111,6 +113,34 @@ enum status nn_program_relu_backward(struct nn_program *program, const struct nn
                                      struct err *err) MUST_USE; /* gradient *= out > 0 */
 enum status nn_program_accumulate(struct nn_program *program, const struct nn_tensor *out,
                                   const struct nn_tensor *more, struct err *err) MUST_USE;
+
+/* Copies between a channels-last tensor and one in the program's layout. */
+enum status nn_program_import(struct nn_program *program, const struct nn_tensor *out,
+                              const struct nn_tensor *channels_last, struct err *err) MUST_USE;
+enum status nn_program_export(struct nn_program *program, const struct nn_tensor *channels_last,
+                              const struct nn_tensor *in, struct err *err) MUST_USE;
+
+/* Forward only; in and out are apart, or one tensor for soft clamp and group norm. */
+
+/* Nearest neighbour: out is twice as high and wide. */
+enum status nn_program_upsample(struct nn_program *program, const struct nn_tensor *in,
+                                const struct nn_tensor *out, struct err *err) MUST_USE;
+/* limit * tanh(x / limit) */
+enum status nn_program_soft_clamp(struct nn_program *program, float limit,
+                                  const struct nn_tensor *in, const struct nn_tensor *out,
+                                  struct err *err) MUST_USE;
+
+/* Group norm (Wu & He 2018): mean and biased variance over the map and c / groups channels of one
+ * input; then times scale (c), plus shift (c).  Blocked: c / groups is a multiple of NN_BLOCK. */
+struct nn_group_norm {
+    int groups;
+    const float *scale, *shift;
+    float epsilon;
+    bool relu;
+};
+enum status nn_program_group_norm(struct nn_program *program, const struct nn_group_norm *norm,
+                                  const struct nn_tensor *in, const struct nn_tensor *out,
+                                  struct err *err) MUST_USE;
 
 /* What the steps run on, "conv brgconv:avx512_core" a line, for benchmarks and bug reports. */
 const char *nn_program_describe(const struct nn_program *program);

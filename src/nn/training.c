@@ -111,8 +111,12 @@ static enum status forward_node(struct nn_training *training, int index, struct 
 {
     const struct nn_node *node = &training->graph->nodes[index];
     struct layer *layer = &training->layers[index];
-    enum status st = new_tensor(&layer->out, training, node, err);
+    enum status st = ST_OK;
 
+    if (!nn_op_is_trainable(node->op))
+        return err_set(err, ST_UNSUPPORTED, "%s is computed in inference only, not trained",
+                       nn_op_name(node->op));
+    st = new_tensor(&layer->out, training, node, err);
     if (st != ST_OK || node->op == NN_INPUT)
         return st;
     if (node->op == NN_CONV || node->op == NN_LINEAR)

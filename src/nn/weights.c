@@ -1,19 +1,18 @@
 #include "nn/weights.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "nn/safetensors.h"
 
-#define LENGTH_SIZE   8u /* the file begins with the header's length */
+#define LENGTH_SIZE   NN_SAFETENSORS_LENGTH_SIZE
 #define METADATA_NAME "__metadata__"
 #define NETWORK_KEY   "network"
 
 _Static_assert(NN_WEIGHTS_BYTES_MAX >= NN_FLOATS_MAX * sizeof(float) + NN_WEIGHTS_HEADER_MAX,
                "the largest network fits into a file");
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors is little-endian");
 
 /* What a file says, while it is read. */
 struct reading {
@@ -27,41 +26,6 @@ struct reading {
 
 /* How much of a key or name from outside goes into a message. */
 #define SHOWN(text) (int)strnlen((text), 64), (text)
-
-static uint64_t read_length(const uint8_t *at)
-{
-    uint64_t length = 0;
-
-    for (int i = LENGTH_SIZE - 1; i >= 0; i--)
-        length = length << 8 | at[i];
-    return length;
-}
-
-static enum status read_header(struct reading *r, struct bytes file, struct err *err)
-{
-    struct err inner = {0};
-
-    if (file.len > NN_WEIGHTS_BYTES_MAX)
-        return err_set(err, ST_LIMIT, "a weights file of %zu bytes is over %u", file.len,
-                       NN_WEIGHTS_BYTES_MAX);
-    if (file.len < LENGTH_SIZE)
-        return err_set(err, ST_CORRUPT, "a weights file of %zu bytes has no header", file.len);
-    uint64_t length = read_length(file.at);
-    if (length > NN_WEIGHTS_HEADER_MAX)
-        return err_set(err, ST_LIMIT, "a header of %llu bytes is over %u",
-                       (unsigned long long)length, NN_WEIGHTS_HEADER_MAX);
-    if (length > file.len - LENGTH_SIZE)
-        return err_set(err, ST_CORRUPT, "a header of %llu bytes in a file of %zu",
-                       (unsigned long long)length, file.len);
-    struct bytes text = {.at = file.at + LENGTH_SIZE, .len = (size_t)length};
-    if (!text.len || text.at[0] != '{')
-        return err_set(err, ST_CORRUPT, "the header does not begin with '{'");
-    if (json_parse(&r->header, text, &inner) != ST_OK)
-        return err_set(err, ST_CORRUPT, "header: %.160s", inner.msg);
-    r->data.at = text.at + text.len;
-    r->data.len = file.len - LENGTH_SIZE - text.len;
-    return ST_OK;
-}
 
 static bool is_printable(const char *text)
 {
@@ -177,56 +141,18 @@ static enum status read_tensor(struct reading *r, int index, struct err *err)
     return ST_OK;
 }
 
-struct extent {
-    size_t begin, end;
-    const char *name;
-};
-
-static int compare_extents(const void *a, const void *b)
-{
-    const struct extent *left = a;
-    const struct extent *right = b;
-
-    return (left->begin > right->begin) - (left->begin < right->begin);
-}
-
-/* The tensors cover the data once: no overlap, no gap, nothing after the last. */
 static enum status check_extents(const struct reading *r, struct err *err)
 {
     const struct nn_graph *graph = r->weights->graph;
-    struct extent extents[NN_PARAMETERS_MAX];
+    struct nn_extent extents[NN_PARAMETERS_MAX];
     size_t count = (size_t)graph->parameter_count;
-    size_t end = 0;
 
     for (size_t i = 0; i < count; i++)
         extents[i] =
-            (struct extent){.begin = r->begins[i],
-                            .end = r->begins[i] + graph->parameters[i].count * sizeof(float),
-                            .name = graph->parameters[i].name};
-    qsort(extents, count, sizeof *extents, compare_extents);
-    for (size_t i = 0; i < count; i++) {
-        if (extents[i].begin != end)
-            return err_set(err, ST_CORRUPT,
-                           "tensor '%s' begins at byte %zu, the one before ends "
-                           "at %zu",
-                           extents[i].name, extents[i].begin, end);
-        end = extents[i].end;
-    }
-    if (end != r->data.len)
-        return err_set(err, ST_CORRUPT, "%zu bytes follow the last tensor", r->data.len - end);
-    return ST_OK;
-}
-
-static bool is_finite(const float *values, size_t count)
-{
-    uint32_t worst = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        worst = MAX_OF(worst, bits & 0x7f800000u);
-    }
-    return worst != 0x7f800000u; /* an exponent of ones: NaN or infinity */
+            (struct nn_extent){.begin = r->begins[i],
+                               .end = r->begins[i] + graph->parameters[i].count * sizeof(float),
+                               .name = graph->parameters[i].name};
+    return nn_safetensors_check_cover(extents, count, r->data.len, err);
 }
 
 /* Numbers that a network can run on. */
@@ -235,7 +161,7 @@ static enum status check_values(const struct nn_graph *graph, const float *value
 {
     for (int i = 0; i < graph->parameter_count; i++) {
         const struct nn_parameter *parameter = &graph->parameters[i];
-        if (!is_finite(values + parameter->offset, parameter->count))
+        if (!nn_is_finite(values + parameter->offset, parameter->count))
             return err_set(err, status, "tensor '%s' holds NaN or infinity", parameter->name);
     }
     for (int i = 0; i < graph->node_count; i++) {
@@ -301,7 +227,7 @@ static enum status parse(struct nn_weights *weights, struct bytes file, bool in_
                          struct err *err)
 {
     struct reading r = {.weights = weights};
-    enum status st = read_header(&r, file, err);
+    enum status st = nn_safetensors_header(&r.header, &r.data, file, err);
 
     if (st == ST_OK)
         st = read_metadata(&r, err);

@@ -4,9 +4,8 @@
 #pragma once
 
 #include "nn/graph.h"
+#include "nn/safetensors.h"
 
-#define NN_WEIGHTS_BYTES_MAX  (288u << 20) /* NN_FLOATS_MAX floats and a header */
-#define NN_WEIGHTS_HEADER_MAX (1u << 20)
 #define NN_WEIGHTS_ALIGN      64u /* the writer's tensor data begins at a multiple of this */
 #define NN_METADATA_MAX       32  /* "network" included */
 #define NN_METADATA_KEY_SIZE  48

@@ -112,7 +112,8 @@ static enum status open_graph(struct trainer *trainer, struct err *err)
     const struct nn_node *first = &trainer->graph->nodes[0];
     const struct nn_node *last = &trainer->graph->nodes[trainer->graph->node_count - 1];
     if (first->channels != DETECT_FRONTEND_CHANNELS ||
-        first->height != trainer->config->crop_side || last->channels < 1 + TRAIN_FAMILIES)
+        first->height != trainer->config->crop_side || first->width != first->height ||
+        last->channels < 1 + TRAIN_FAMILIES)
         return err_set(err, ST_INVALID,
                        "the network must read %d channels of %lldx%lld and end in at least %d",
                        DETECT_FRONTEND_CHANNELS, (long long)trainer->config->crop_side,

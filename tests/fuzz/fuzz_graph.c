@@ -17,7 +17,9 @@ static void check_node(const struct nn_graph *graph, int i)
     REQUIRE(node->height >= 1 && node->height <= NN_SIDE_MAX);
     REQUIRE(node->width >= 1 && node->width <= NN_SIDE_MAX);
     REQUIRE(node->weight < graph->parameter_count && node->offset < graph->parameter_count);
-    REQUIRE((node->norm_weight >= 0) == node->norm && (node->norm_variance >= 0) == node->norm);
+    REQUIRE((node->norm_weight >= 0) == (node->norm || node->op == NN_GROUP_NORM));
+    REQUIRE((node->norm_variance >= 0) == node->norm);
+    REQUIRE(node->op != NN_GROUP_NORM || node->channels % node->groups == 0);
     REQUIRE((node->op == NN_INPUT) == (i == 0));
     if (node->add >= 0)
         REQUIRE(graph->nodes[node->add].channels == node->channels &&

@@ -84,6 +84,43 @@ static inline double reference_pool(const struct reference *r, const struct nn_n
     return node->op == NN_MAX_POOL ? top : sum / (node->kernel * node->kernel);
 }
 
+static inline double reference_plain(const struct reference *r, const struct nn_node *node, int n,
+                                     int y, int x, int c)
+{
+    if (node->op == NN_UPSAMPLE)
+        return *reference_at(r, node->from, n, y / 2, x / 2, c);
+    double in = *reference_at(r, node->from, n, y, x, c);
+    return node->op == NN_SOFT_CLAMP ? node->limit * tanh(in / node->limit) : in;
+}
+
+/* Over (map, group) of one input; outputs[i] holds what comes in. */
+static inline void reference_group_norm(const struct reference *r, const double *values, int i)
+{
+    const struct nn_node *node = &r->graph->nodes[i];
+    const double *scale = values + r->graph->parameters[node->norm_weight].offset;
+    const double *shift = values + r->graph->parameters[node->norm_bias].offset;
+    size_t channels = (size_t)node->channels;
+    size_t map = (size_t)node->height * (size_t)node->width * channels;
+    size_t each = channels / (size_t)node->groups;
+    double count = (double)(map / channels * each);
+
+    for (size_t g = 0; g < (size_t)(r->batch * node->groups); g++) {
+        double *at = r->outputs[i] + g / (size_t)node->groups * map;
+        size_t group = g % (size_t)node->groups;
+        double mean = 0;
+        double variance = 0;
+        for (size_t k = 0; k < map; k++)
+            mean += k % channels / each == group ? at[k] / count : 0;
+        for (size_t k = 0; k < map; k++)
+            variance += k % channels / each == group ? pow(at[k] - mean, 2) / count : 0;
+        for (size_t k = 0; k < map; k++)
+            if (k % channels / each == group)
+                at[k] = (at[k] - mean) / sqrt(variance + (double)NN_NORM_EPSILON) *
+                            scale[k % channels] +
+                        shift[k % channels];
+    }
+}
+
 static inline void reference_norm(const struct reference *r, const double *values, int i)
 {
     const struct nn_node *node = &r->graph->nodes[i];
@@ -110,6 +147,15 @@ static inline void reference_norm(const struct reference *r, const double *value
     }
 }
 
+static inline double reference_value(const struct reference *r, const double *values,
+                                     const struct nn_node *node, int n, int y, int x, int c)
+{
+    if (node->weight >= 0)
+        return reference_dot(r, values, node, n, y, x, c);
+    return nn_op_is_trainable(node->op) ? reference_pool(r, node, n, y, x, c)
+                                        : reference_plain(r, node, n, y, x, c);
+}
+
 static inline void reference_node(const struct reference *r, const double *values, int i)
 {
     const struct nn_node *node = &r->graph->nodes[i];
@@ -118,9 +164,9 @@ static inline void reference_node(const struct reference *r, const double *value
         for (int y = 0; y < node->height; y++)
             for (int x = 0; x < node->width; x++)
                 for (int c = 0; c < node->channels; c++)
-                    *reference_at(r, i, n, y, x, c) =
-                        node->weight >= 0 ? reference_dot(r, values, node, n, y, x, c)
-                                          : reference_pool(r, node, n, y, x, c);
+                    *reference_at(r, i, n, y, x, c) = reference_value(r, values, node, n, y, x, c);
+    if (node->op == NN_GROUP_NORM)
+        reference_group_norm(r, values, i);
     if (node->norm)
         reference_norm(r, values, i);
     for (size_t k = 0; k < reference_count(r, i); k++) {

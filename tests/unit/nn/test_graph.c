@@ -250,7 +250,7 @@ static void test_refusals_name_the_line(void **state)
         {INPUT "conv a out=0", ST_INVALID, "line 2: out takes a whole number from 1 to 2048"},
         {INPUT "conv a out=2049", ST_INVALID, "line 2: out takes"},
         {INPUT "conv a out", ST_INVALID, "line 2: out takes"},
-        {"input x channels=4 side=1025", ST_INVALID, "line 1: side takes"},
+        {"input x channels=4 side=2049", ST_INVALID, "line 1: side takes"},
         {INPUT "conv a", ST_INVALID, "line 2: conv needs out="},
         {INPUT "conv a out=4 kernel=5", ST_UNSUPPORTED, "line 2: conv takes kernel=1 or 3"},
         {INPUT "conv a out=4 kernel=9", ST_INVALID, "line 2: kernel takes"},
@@ -262,6 +262,19 @@ static void test_refusals_name_the_line(void **state)
         {INPUT "table t rows=1 columns=1", ST_INVALID, "an input and one layer"},
         {INPUT "max_pool a depthwise", ST_INVALID, "line 2: only conv takes depthwise"},
         {INPUT "max_pool a relu", ST_INVALID, "line 2: only conv and linear take"},
+        {INPUT "upsample a relu", ST_INVALID, "line 2: only conv and linear take"},
+        {INPUT "upsample a limit=2", ST_INVALID, "line 2: only soft_clamp takes limit="},
+        {INPUT "conv a out=4 groups=2", ST_INVALID, "line 2: only group_norm takes groups="},
+        {INPUT "conv a out=4 height=2", ST_INVALID, "line 2: only input takes side=, height="},
+        {INPUT "soft_clamp a", ST_INVALID, "line 2: soft_clamp needs limit="},
+        {INPUT "group_norm a groups=3", ST_INVALID, "line 2: group_norm needs groups=, a divisor"},
+        {INPUT "group_norm a", ST_INVALID, "line 2: group_norm needs groups="},
+        {"input x channels=4 height=8", ST_INVALID, "line 1: the first line is"},
+        {"input x channels=4 height=8 width=8 side=8", ST_INVALID, "line 1: the first line is"},
+        {"input x channels=1 height=1025 width=1\nupsample a", ST_LIMIT,
+         "line 2: a map of 1x1025, twice as large, is over 2048"},
+        {"input x channels=4 height=8 width=6\naverage_pool a", ST_UNSUPPORTED,
+         "line 2: a pool over the whole map of 6x8: not square"},
         {"input x channels=4 side=8 norm", ST_INVALID, "line 1: only conv and linear take"},
         {INPUT "conv a out=4 relu=no", ST_INVALID, "line 2: relu takes no value"},
         {INPUT "conv a out=4 from=", ST_INVALID, "line 2: from= names no layer above"},
@@ -304,6 +317,26 @@ static void test_tables_stand_behind_the_network(void **state)
     assert_int_equal(values->offset, graph->network_count);
     assert_int_equal(values->count, 15);
     assert_false(values->trained);
+    nn_graph_close(graph);
+}
+
+static void test_generator_layers(void **state)
+{
+    (void)state;
+    struct nn_graph *graph = parse("input x channels=8 height=6 width=10\nsoft_clamp c limit=3\n"
+                                   "upsample u\ngroup_norm g groups=2 relu\nconv a out=4\n");
+    const struct nn_node *norm = &graph->nodes[3];
+
+    assert_int_equal(graph->nodes[0].height, 6);
+    assert_int_equal(graph->nodes[1].limit, 3);
+    assert_int_equal(graph->nodes[2].height, 12);
+    assert_int_equal(graph->nodes[2].width, 20);
+    assert_int_equal(norm->groups, 2);
+    assert_true(norm->relu && !norm->norm);
+    assert_string_equal(graph->parameters[norm->norm_weight].name, "g.weight");
+    assert_string_equal(graph->parameters[norm->norm_bias].name, "g.bias");
+    assert_int_equal(graph->float_count, 8 + 8 + 8 * 4);
+    assert_int_equal(nn_graph_multiply_adds(graph), 8 * 4 * 12 * 20);
     nn_graph_close(graph);
 }
 
@@ -369,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_fold),
         cmocka_unit_test(test_refusals_name_the_line),
         cmocka_unit_test(test_tables_stand_behind_the_network),
+        cmocka_unit_test(test_generator_layers),
         cmocka_unit_test(test_fits_blocks),
         cmocka_unit_test(test_limits),
     };
