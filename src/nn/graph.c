@@ -241,8 +241,8 @@ static enum status check_add(const struct nn_node *node, const struct nn_graph *
     const struct nn_node *added = &graph->nodes[node->add];
     if (node->op != NN_CONV)
         return err_set(err, ST_INVALID, "only conv takes add=");
-    if (node->add == node->from || added->op == NN_INPUT)
-        return err_set(err, ST_UNSUPPORTED, "add= takes a layer other than the input and from=");
+    if (node->add == node->from)
+        return err_set(err, ST_UNSUPPORTED, "add= takes another layer than from=");
     if (added->channels != node->channels || added->height != node->height ||
         added->width != node->width)
         return err_set(err, ST_INVALID, "add= of %dx%dx%d to %dx%dx%d", added->channels,

@@ -115,7 +115,8 @@ bool nn_graph_fits_blocks(const struct nn_graph *graph, int block);
 bool nn_node_fits_blocks(const struct nn_node *node, int block);
 
 /* Whether a forward pass may be computed with channel counts rounded up to multiples of `block`:
- * no layer mixes channels in a way that padding disturbs, and at most half as much work is added. */
+ * no layer mixes channels in a way that padding disturbs, and at most half as much work is added.
+ */
 bool nn_graph_pads_to_blocks(const struct nn_graph *graph, int block);
 
 /* A conv or linear layer with its norm folded in: weight' = weight * scale / sqrt(variance +

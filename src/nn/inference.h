@@ -23,7 +23,8 @@ enum status nn_inference_open(struct nn_inference **out, const struct nn_graph *
                               struct err *err) MUST_USE;
 void nn_inference_close(struct nn_inference *inference); /* NULL is fine */
 
-/* (batch, height, width, channels): write here, run, read the output (the last layer). */
+/* (batch, height, width, channels): write here, run, read the output (the last layer).  Later
+ * layers use the input's memory: write it before each run. */
 struct nn_tensor nn_inference_input(struct nn_inference *inference);
 struct nn_tensor nn_inference_output(struct nn_inference *inference);
 void nn_inference_run(struct nn_inference *inference);

@@ -130,6 +130,13 @@ static void test_branch_that_is_added_to_its_own_input(void **state)
           "conv narrow out=32 kernel=1 add=a\nconv b out=32 kernel=3 bias relu\n"
           "conv c out=32 kernel=3 bias add=narrow relu\n",
           1);
+    /* what is added is the input itself, in memory of its own or not */
+    check("input x channels=16 height=5 width=6\nconv a out=16 kernel=3 relu\n"
+          "conv b out=16 kernel=3 add=x\n",
+          1);
+    check("input x channels=64 height=5 width=6\nconv a out=64 kernel=3 relu\n"
+          "conv b out=64 kernel=3 add=x\nconv c out=64 kernel=1\n",
+          2);
 }
 
 /* 3 channels in, 4 between, 3 out: rounded up to blocks on processors with wide vectors. */

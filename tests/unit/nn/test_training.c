@@ -259,6 +259,16 @@ static void test_residual(void **state)
                   2);
 }
 
+static void test_residual_of_the_input(void **state)
+{
+    (void)state;
+    check_network("input x channels=16 side=8\n"
+                  "conv a out=16 kernel=3 bias relu\n"
+                  "conv b out=16 kernel=3 norm add=x relu\n"
+                  "conv c out=16 kernel=3 bias",
+                  2);
+}
+
 static void test_residual_with_projection(void **state)
 {
     (void)state;
@@ -380,13 +390,21 @@ static void test_runs_allocate_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conv_3x3),           cmocka_unit_test(test_conv_1x1),
-        cmocka_unit_test(test_conv_stride_2),      cmocka_unit_test(test_conv_stride_2_of_odd_side),
-        cmocka_unit_test(test_depthwise),          cmocka_unit_test(test_norm_and_relu),
-        cmocka_unit_test(test_residual),           cmocka_unit_test(test_residual_with_projection),
-        cmocka_unit_test(test_max_pool),           cmocka_unit_test(test_average_pool_and_linear),
-        cmocka_unit_test(test_several_blocks),     cmocka_unit_test(test_few_channels),
-        cmocka_unit_test(test_running_statistics), cmocka_unit_test(test_runs_allocate_nothing),
+        cmocka_unit_test(test_conv_3x3),
+        cmocka_unit_test(test_conv_1x1),
+        cmocka_unit_test(test_conv_stride_2),
+        cmocka_unit_test(test_conv_stride_2_of_odd_side),
+        cmocka_unit_test(test_depthwise),
+        cmocka_unit_test(test_norm_and_relu),
+        cmocka_unit_test(test_residual),
+        cmocka_unit_test(test_residual_of_the_input),
+        cmocka_unit_test(test_residual_with_projection),
+        cmocka_unit_test(test_max_pool),
+        cmocka_unit_test(test_average_pool_and_linear),
+        cmocka_unit_test(test_several_blocks),
+        cmocka_unit_test(test_few_channels),
+        cmocka_unit_test(test_running_statistics),
+        cmocka_unit_test(test_runs_allocate_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
