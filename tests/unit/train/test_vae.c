@@ -77,9 +77,9 @@ static float *round_trip(const struct fixture *f, const struct image *photo, uin
 
 static int mirror(int i, int count)
 {
-    while (i >= count || i < 0)
+    while (count > 1 && (i >= count || i < 0))
         i = i < 0 ? -i : 2 * (count - 1) - i;
-    return i;
+    return count > 1 ? i : 0;
 }
 
 static void check_reference(const struct fixture *f, uint32_t width, uint32_t height)
