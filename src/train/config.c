@@ -41,6 +41,7 @@ static const struct config_field fields[] = {
     SHARE("sampling.source_power", source_power, "0.5", "0: every source alike, 1: every photo alike"),
     SHARE("sampling.family_power", family_power, "0.5", "the same among generators"),
     {"sampling.old_weight", CONFIG_DOUBLE, AT(old_weight), 0, 100, "1", "of generators of generation `old` and `gan`"},
+    SHARE("augment.half_chance", augment.half_chance, "0.5", "windows of twice the side, seen at half scale"),
     SHARE("augment.resize_chance", augment.resize_chance, "0.4", ""),
     {"augment.resize_low", CONFIG_DOUBLE, AT(augment.resize_low), 0.1, 4, "0.5", "smallest factor"},
     {"augment.resize_high", CONFIG_DOUBLE, AT(augment.resize_high), 0.1, 4, "1.25", "largest factor"},

@@ -9,6 +9,7 @@
 
 /* What both classes go through alike before the network sees them. */
 struct train_augment_config {
+    double half_chance; /* of a window of twice the side, seen at half scale */
     double resize_chance, resize_low, resize_high;             /* log-uniform factor */
     double first_jpeg_chance, first_jpeg_low, first_jpeg_high; /* quality, any grid phase */
     double last_jpeg_low, last_jpeg_high;                      /* quality, block-aligned */
