@@ -26,13 +26,14 @@ struct train_augment_config {
 struct train_config {
     char manifest[TRAIN_PATH_SIZE];
     char role[TRAIN_TEXT_SIZE];
+    char validation[TRAIN_PATH_SIZE]; /* file of sources and generators held out; "": by share */
     double validation_share;
     int64_t cache_mb;
     char network[TRAIN_PATH_SIZE];
     char from[TRAIN_PATH_SIZE];
     char version[TRAIN_TEXT_SIZE];
     char output[TRAIN_PATH_SIZE];
-    int64_t crop_side, crop_count;
+    int64_t crop_side, crop_count, half_crop_count;
     int64_t seed, workers, batch, epoch_crops, epochs, patience;
     char optimizer[TRAIN_TEXT_SIZE]; /* adamw or sgd */
     double rate, rate_floor, warmup, weight_decay, momentum, average_decay, clip;

@@ -9,6 +9,7 @@
 #include "base/cpu.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "train/split.h"
 
 #define LOADERS_MAX    64u
 #define LOADER_ARENA   ((size_t)1 << 30) /* virtual; only what a photo needs is touched */
@@ -36,7 +37,7 @@ struct train_dataset {
     bool *damaged;       /* one a row: could not be decoded, is never drawn */
     _Atomic size_t damaged_count;
     int *family_class; /* one a manifest family */
-    bool *held_out;    /* one a source */
+    struct train_split split;
     uint32_t *validation;
     size_t validation_count;
     uint32_t *training;
@@ -78,52 +79,10 @@ static size_t weighted_draw(const struct weighted *weighted, struct rng *rng)
     return low;
 }
 
-/* Split ------------------------------------------------------------------------------------- */
-
 static bool in_role(const struct train_dataset *dataset, const struct train_manifest_row *row)
 {
     return strcmp(row->role, dataset->config.role) == 0 &&
            !dataset->damaged[row - dataset->manifest->rows];
-}
-
-static size_t count_rows(const struct train_dataset *dataset, uint32_t source, int label)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < dataset->manifest->count; i++) {
-        const struct train_manifest_row *row = &dataset->manifest->rows[i];
-        count += in_role(dataset, row) && (source == UINT32_MAX || row->source == source) &&
-                 (int)row->label == label;
-    }
-    return count;
-}
-
-/* Visits sources in a shuffled order and holds one out whenever that class still lacks validation
- * photos and the source would not overshoot by much. */
-static void hold_out_sources(struct train_dataset *dataset)
-{
-    const struct train_manifest *manifest = dataset->manifest;
-    struct rng rng = rng_derive((uint64_t)dataset->config.seed, 0x5b117);
-    uint32_t *order = mem_alloc(manifest->source_count, sizeof *order);
-
-    for (uint32_t i = 0; i < manifest->source_count; i++) {
-        uint32_t j = rng_below(&rng, i + 1);
-        order[i] = order[j];
-        order[j] = i;
-    }
-    for (int label = 0; label < TRAIN_LABEL_COUNT; label++) {
-        double wanted =
-            dataset->config.validation_share * (double)count_rows(dataset, UINT32_MAX, label);
-        double held = 0;
-        for (size_t i = 0; i < manifest->source_count; i++) {
-            double size = (double)count_rows(dataset, order[i], label);
-            if (size < 1 || held + size > 1.1 * wanted)
-                continue;
-            dataset->held_out[order[i]] = true;
-            held += size;
-        }
-    }
-    mem_free(order);
 }
 
 /* Groups ------------------------------------------------------------------------------------ */
@@ -165,7 +124,7 @@ static void group_rows(struct train_dataset *dataset)
         const struct train_manifest_row *row = &dataset->manifest->rows[i];
         if (!in_role(dataset, row))
             continue;
-        if (dataset->held_out[row->source]) {
+        if (train_split_holds_out(&dataset->split, row)) {
             dataset->validation = append(dataset->validation, &dataset->validation_count, i);
             continue;
         }
@@ -359,12 +318,12 @@ enum status train_dataset_open(struct train_dataset **out, const struct train_co
     dataset->cache = mem_alloc(dataset->manifest->count, sizeof *dataset->cache);
     dataset->family_class =
         mem_alloc(dataset->manifest->family_count, sizeof *dataset->family_class);
-    dataset->held_out = mem_alloc(dataset->manifest->source_count, sizeof *dataset->held_out);
     dataset->damaged = mem_alloc(dataset->manifest->count, sizeof *dataset->damaged);
     st = load(dataset, progress, payload, err);
+    if (st == ST_OK)
+        st = train_split_open(&dataset->split, dataset->manifest, config, dataset->damaged, err);
     if (st != ST_OK)
         goto out;
-    hold_out_sources(dataset);
     group_rows(dataset);
     class_families(dataset);
     weigh_families(dataset);
@@ -399,7 +358,7 @@ void train_dataset_close(struct train_dataset *dataset)
     mem_free(dataset->groups);
     mem_free(dataset->validation);
     mem_free(dataset->training);
-    mem_free(dataset->held_out);
+    train_split_close(&dataset->split);
     mem_free(dataset->family_class);
     mem_free(dataset->damaged);
     mem_free(dataset->cache);

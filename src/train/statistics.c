@@ -25,11 +25,15 @@
 static const enum train_tier tiers[TIERS] = {TRAIN_T0, TRAIN_T1, TRAIN_T2, TRAIN_T3,
                                              TRAIN_RESIZE75};
 
+struct train_statistics {
+    const struct train_dataset *dataset;
+    float *values; /* photos x tiers x COUNT: the training photos, then those of validation */
+    size_t training, photos;
+};
+
 /* What the measuring threads share. */
 struct measuring {
-    const struct train_dataset *dataset;
-    float *values; /* photos x tiers x COUNT */
-    size_t photos;
+    struct train_statistics *statistics;
     _Atomic size_t next;
     _Atomic unsigned pinned;
     void (*progress)(void *payload, size_t done, size_t total);
@@ -39,16 +43,23 @@ struct measuring {
     struct err err;
 };
 
+static struct train_sample sample_of(const struct train_statistics *statistics, size_t index)
+{
+    return index < statistics->training
+               ? train_dataset_training(statistics->dataset, index)
+               : train_dataset_validation(statistics->dataset, index - statistics->training);
+}
+
 /* Measuring --------------------------------------------------------------------------------- */
 
-static enum status measure_photo(const struct measuring *measuring, size_t index,
-                                 struct detect_statistics *statistics, struct arena *arena,
+static enum status measure_photo(const struct train_statistics *statistics, size_t index,
+                                 struct detect_statistics *instrument, struct arena *arena,
                                  struct err *err)
 {
-    struct train_sample sample = train_dataset_training(measuring->dataset, index);
+    struct train_sample sample = sample_of(statistics, index);
     uint32_t side = MAX_OF(sample.row->original_width, sample.row->original_height);
     struct image photo;
-    enum status st = train_dataset_pixels(&photo, measuring->dataset, sample.row, arena, err);
+    enum status st = train_dataset_pixels(&photo, statistics->dataset, sample.row, arena, err);
 
     for (size_t t = 0; t < TIERS && st == ST_OK; t++) {
         size_t mark = arena_mark(arena);
@@ -58,8 +69,8 @@ static enum status measure_photo(const struct measuring *measuring, size_t index
         if (st == ST_OK)
             st = image_decode(&degraded, NULL, file, &image_limits_default, arena, err);
         if (st == ST_OK)
-            st = detect_statistics_measure(measuring->values + (index * TIERS + t) * COUNT,
-                                           statistics, &degraded, arena, err);
+            st = detect_statistics_measure(statistics->values + (index * TIERS + t) * COUNT,
+                                           instrument, &degraded, arena, err);
         arena_release(arena, mark);
     }
     return st;
@@ -68,27 +79,28 @@ static enum status measure_photo(const struct measuring *measuring, size_t index
 static void *measure_all(void *payload)
 {
     struct measuring *measuring = payload;
-    struct detect_statistics *statistics = detect_statistics_open();
+    size_t photos = measuring->statistics->photos;
+    struct detect_statistics *instrument = detect_statistics_open();
     struct arena *arena = NULL;
     struct err err = {0};
     size_t i = 0;
 
     cpu_pin_thread(atomic_fetch_add(&measuring->pinned, 1));
     enum status st = arena_open(&arena, ARENA_BYTES, &err);
-    while (st == ST_OK && (i = atomic_fetch_add(&measuring->next, 1)) < measuring->photos) {
-        st = measure_photo(measuring, i, statistics, arena, &err);
+    while (st == ST_OK && (i = atomic_fetch_add(&measuring->next, 1)) < photos) {
+        st = measure_photo(measuring->statistics, i, instrument, arena, &err);
         arena_reset(arena);
         if (measuring->progress && i % PROGRESS_EVERY == 0)
-            measuring->progress(measuring->payload, i, measuring->photos);
+            measuring->progress(measuring->payload, i, photos);
     }
     if (st != ST_OK) {
         pthread_mutex_lock(&measuring->lock);
         measuring->status = st;
         measuring->err = err;
         pthread_mutex_unlock(&measuring->lock);
-        atomic_store(&measuring->next, measuring->photos); /* the others stop, too */
+        atomic_store(&measuring->next, photos); /* the others stop, too */
     }
-    detect_statistics_close(statistics);
+    detect_statistics_close(instrument);
     arena_close(arena);
     return NULL;
 }
@@ -109,6 +121,41 @@ static enum status measure(struct measuring *measuring, unsigned workers, struct
     return ST_OK;
 }
 
+enum status train_statistics_open(struct train_statistics **out,
+                                  const struct train_dataset *dataset, unsigned workers,
+                                  void (*progress)(void *payload, size_t done, size_t total),
+                                  void *payload, struct err *err)
+{
+    struct train_statistics *statistics = mem_alloc(1, sizeof *statistics);
+    struct measuring measuring = {
+        .statistics = statistics, .progress = progress, .payload = payload};
+    enum status st = ST_OK;
+
+    statistics->dataset = dataset;
+    statistics->training = train_dataset_training_count(dataset);
+    statistics->photos = statistics->training + train_dataset_validation_count(dataset);
+    statistics->values =
+        mem_try_alloc(MAX_OF(statistics->photos, 1u) * TIERS, COUNT * sizeof(float));
+    if (!statistics->values)
+        st = err_set(err, ST_NOMEM, "no room for the statistics of %zu photos", statistics->photos);
+    if (st == ST_OK)
+        st = measure(&measuring, workers, err);
+    if (st != ST_OK) {
+        train_statistics_close(statistics);
+        return st;
+    }
+    *out = statistics;
+    return ST_OK;
+}
+
+void train_statistics_close(struct train_statistics *statistics)
+{
+    if (!statistics)
+        return;
+    mem_free(statistics->values);
+    mem_free(statistics);
+}
+
 /* Weights ----------------------------------------------------------------------------------- */
 
 /* What counts as one origin: a source of real photos, a generator of AI ones. */
@@ -124,18 +171,19 @@ static bool same_group(const struct train_sample *a, const struct train_sample *
     return same_origin(a, b) && a->row->source == b->row->source;
 }
 
-/* One weight a photo, summing to one half a class.  ST_INVALID: a class has no photo. */
-static enum status weigh(double *weights, const struct train_dataset *dataset, struct err *err)
+/* One weight for each of the first `count` photos, summing to one half a class.  ST_INVALID: a
+ * class has no photo. */
+static enum status weigh(double *weights, const struct train_statistics *statistics, size_t count,
+                         struct err *err)
 {
-    size_t count = train_dataset_training_count(dataset);
     double sums[TRAIN_LABEL_COUNT] = {0};
 
     for (size_t i = 0; i < count; i++) {
-        struct train_sample sample = train_dataset_training(dataset, i);
+        struct train_sample sample = sample_of(statistics, i);
         double group = 0;
         double origin = 0;
         for (size_t k = 0; k < count; k++) {
-            struct train_sample other = train_dataset_training(dataset, k);
+            struct train_sample other = sample_of(statistics, k);
             group += same_group(&sample, &other);
             origin += same_origin(&sample, &other);
         }
@@ -147,14 +195,14 @@ static enum status weigh(double *weights, const struct train_dataset *dataset, s
             return err_set(err, ST_INVALID, "no '%s' photo to fit the statistics on",
                            train_label_name((enum train_label)label));
     for (size_t i = 0; i < count; i++)
-        weights[i] /= 2 * sums[train_dataset_training(dataset, i).label];
+        weights[i] /= 2 * sums[sample_of(statistics, i).label];
     return ST_OK;
 }
 
 /* Regression -------------------------------------------------------------------------------- */
 
-/* Means and deviations of the columns into the table, the standardised values in place. */
-static void standardise(float *table, float *values, size_t rows)
+/* Means and deviations of the columns into the table. */
+static void describe_columns(float *table, const float *values, size_t rows)
 {
     float *mean = table + DETECT_STATISTICS_MEAN * COUNT;
     float *deviation = table + DETECT_STATISTICS_DEVIATION * COUNT;
@@ -173,24 +221,28 @@ static void standardise(float *table, float *values, size_t rows)
     }
     for (size_t i = 0; i < COUNT; i++)
         deviation[i] = MAX_OF((float)sqrt(sums[COUNT + i] / (double)rows), DEVIATION_MIN);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t i = 0; i < COUNT; i++)
-            values[r * COUNT + i] =
-                detect_statistics_standard(values[r * COUNT + i], mean[i], deviation[i]);
     mem_free(sums);
 }
 
-/* matrix (SIZE x SIZE, lower half) and right side += weight * (values, 1) (values, 1)^T. */
-static void add_row(double *matrix, double *right, const float *values, double weight, double label)
+/* matrix (SIZE x SIZE, lower half) and right side += weight * (values, 1) (values, 1)^T, of the
+ * standardised values. */
+static void add_row(double *matrix, double *right, const float *table, const float *values,
+                    double weight, double label)
 {
+    double standard[SIZE];
+
+    for (size_t i = 0; i < COUNT; i++)
+        standard[i] =
+            (double)detect_statistics_standard(values[i], table[DETECT_STATISTICS_MEAN * COUNT + i],
+                                               table[DETECT_STATISTICS_DEVIATION * COUNT + i]);
+    standard[COUNT] = 1;
     for (size_t i = 0; i < SIZE; i++) {
-        double scaled = weight * (i < COUNT ? (double)values[i] : 1.0);
+        double scaled = weight * standard[i];
         double *row = matrix + i * SIZE;
-        for (size_t k = 0; k < MIN_OF(i + 1, COUNT); k++)
-            row[k] += scaled * (double)values[k];
+        for (size_t k = 0; k <= i; k++)
+            row[k] += scaled * standard[k];
         right[i] += scaled * label;
     }
-    matrix[COUNT * SIZE + COUNT] += weight;
 }
 
 /* Cholesky: lower triangle in place, then forward and back substitution into `right`. */
@@ -222,8 +274,8 @@ static enum status solve(double *matrix, double *right, struct err *err)
 }
 
 /* The regression's constant is left out: the calibration has one of its own. */
-static enum status regress(float *table, const struct measuring *measuring, const double *weights,
-                           struct err *err)
+static enum status regress(float *table, const struct train_statistics *statistics,
+                           const double *weights, size_t count, struct err *err)
 {
     double *matrix = mem_try_alloc(SIZE * SIZE, sizeof *matrix);
     double *right = mem_try_alloc(SIZE, sizeof *right);
@@ -233,11 +285,11 @@ static enum status regress(float *table, const struct measuring *measuring, cons
         st = err_set(err, ST_NOMEM, "no room for %zu statistics", COUNT);
         goto out;
     }
-    for (size_t i = 0; i < measuring->photos; i++)
+    for (size_t i = 0; i < count; i++)
         for (size_t t = 0; t < TIERS; t++)
-            add_row(matrix, right, measuring->values + (i * TIERS + t) * COUNT,
+            add_row(matrix, right, table, statistics->values + (i * TIERS + t) * COUNT,
                     weights[i] / (double)TIERS,
-                    train_dataset_training(measuring->dataset, i).label == TRAIN_LABEL_AI ? 1 : -1);
+                    sample_of(statistics, i).label == TRAIN_LABEL_AI ? 1 : -1);
     for (size_t i = 0; i < COUNT; i++)
         matrix[i * SIZE + i] += RIDGE;
     st = solve(matrix, right, err);
@@ -249,38 +301,28 @@ out:
     return st;
 }
 
+enum status train_statistics_fit(float *table, const struct train_statistics *statistics,
+                                 enum train_statistics_photos photos, struct err *err)
+{
+    size_t count = photos == TRAIN_STATISTICS_ALL ? statistics->photos : statistics->training;
+    double *weights = mem_try_alloc(MAX_OF(count, 1u), sizeof *weights);
+    enum status st = ST_OK;
+
+    if (!weights)
+        st = err_set(err, ST_NOMEM, "no room for the weights of %zu photos", count);
+    if (st == ST_OK)
+        st = weigh(weights, statistics, count, err);
+    if (st == ST_OK) {
+        describe_columns(table, statistics->values, count * TIERS);
+        st = regress(table, statistics, weights, count, err);
+    }
+    mem_free(weights);
+    return st;
+}
+
 void train_statistics_neutral(float *table)
 {
     memset(table, 0, DETECT_STATISTICS_ROW_COUNT * COUNT * sizeof *table);
     for (size_t i = 0; i < COUNT; i++)
         table[DETECT_STATISTICS_DEVIATION * COUNT + i] = 1;
-}
-
-enum status train_statistics_fit(float *table, const struct train_dataset *dataset,
-                                 unsigned workers,
-                                 void (*progress)(void *payload, size_t done, size_t total),
-                                 void *payload, struct err *err)
-{
-    struct measuring measuring = {.dataset = dataset,
-                                  .photos = train_dataset_training_count(dataset),
-                                  .progress = progress,
-                                  .payload = payload};
-    size_t rows = measuring.photos * TIERS;
-    double *weights = mem_try_alloc(MAX_OF(measuring.photos, 1u), sizeof *weights);
-    enum status st = ST_OK;
-
-    measuring.values = mem_try_alloc(MAX_OF(rows, 1u), COUNT * sizeof *measuring.values);
-    if (!weights || !measuring.values)
-        st = err_set(err, ST_NOMEM, "no room for the statistics of %zu photos", measuring.photos);
-    if (st == ST_OK)
-        st = weigh(weights, dataset, err);
-    if (st == ST_OK)
-        st = measure(&measuring, workers, err);
-    if (st == ST_OK) {
-        standardise(table, measuring.values, rows);
-        st = regress(table, &measuring, weights, err);
-    }
-    mem_free(weights);
-    mem_free(measuring.values);
-    return st;
 }

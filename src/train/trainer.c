@@ -330,6 +330,8 @@ static enum status save_model(const struct trainer *trainer, const char *path,
 {
     const struct detect_convention plain = {.crop_side = (int)trainer->config->crop_side,
                                             .crop_count = (int)trainer->config->crop_count,
+                                            .half_crop_count =
+                                                (int)trainer->config->half_crop_count,
                                             .scale = (float)mixture->network,
                                             .statistics_scale = (float)mixture->statistics,
                                             .bias = (float)mixture->bias,
@@ -596,36 +598,53 @@ static enum status calibrate(struct mixture *out, struct trainer *trainer, const
     return ST_OK;
 }
 
-/* The best epoch's weights, with the second opinion, calibrated, under the name that ships. */
+/* The second opinion fitted without the validation photos, and the mixture fitted on them: both
+ * classifiers are then strangers to what they are weighed on. */
+static enum status mix(struct mixture *out, struct trainer *trainer,
+                       const struct train_statistics *statistics, float *table, struct err *err)
+{
+    char path[2 * TRAIN_PATH_SIZE];
+    enum status st = ST_OK;
+
+    join_path(path, trainer, "uncalibrated.safetensors");
+    if (table)
+        st = train_statistics_fit(table, statistics, TRAIN_STATISTICS_TRAINING, err);
+    if (st == ST_OK)
+        st = save_model(trainer, path, &uncalibrated, err);
+    return st == ST_OK ? calibrate(out, trainer, path, err) : st;
+}
+
+/* The best epoch's weights with the mixture; what ships has seen the statistics of all photos. */
 static enum status finish(struct trainer *trainer, struct train_report *report, struct err *err)
 {
     float *table = table_of(trainer->optimizer.average, trainer->graph);
+    struct train_statistics *statistics = NULL;
     struct mixture mixture;
     char best[2 * TRAIN_PATH_SIZE];
-    char mixed[2 * TRAIN_PATH_SIZE];
     char name[TRAIN_TEXT_SIZE + 16];
     enum status st = ST_OK;
 
     join_path(best, trainer, "best.safetensors");
-    join_path(mixed, trainer, "uncalibrated.safetensors");
     if (trainer->progress.best_epoch)
         st = take_values(trainer->optimizer.average, trainer->graph, best, err);
     if (st == ST_OK && table)
-        st = train_statistics_fit(table, trainer->dataset, (unsigned)trainer->team.worker_count,
-                                  show_measuring, trainer, err);
+        st = train_statistics_open(&statistics, trainer->dataset,
+                                   (unsigned)trainer->team.worker_count, show_measuring, trainer,
+                                   err);
     if (trainer->terminal)
         (void)fprintf(stderr, "\r\033[K");
     if (st == ST_OK)
-        st = save_model(trainer, mixed, &uncalibrated, err);
-    if (st == ST_OK)
-        st = calibrate(&mixture, trainer, mixed, err);
-    if (st != ST_OK)
-        return st;
-    (void)snprintf(name, sizeof name, "%s.safetensors", trainer->config->version);
-    join_path(report->model_path, trainer, name);
-    log_info("train.calibrated", "network=%.4f statistics=%.4f bias=%.4f", mixture.network,
-             mixture.statistics, mixture.bias);
-    st = save_model(trainer, report->model_path, &mixture, err);
+        st = mix(&mixture, trainer, statistics, table, err);
+    if (st == ST_OK && table)
+        st = train_statistics_fit(table, statistics, TRAIN_STATISTICS_ALL, err);
+    if (st == ST_OK) {
+        log_info("train.calibrated", "network=%.4f statistics=%.4f bias=%.4f", mixture.network,
+                 mixture.statistics, mixture.bias);
+        (void)snprintf(name, sizeof name, "%s.safetensors", trainer->config->version);
+        join_path(report->model_path, trainer, name);
+        st = save_model(trainer, report->model_path, &mixture, err);
+    }
+    train_statistics_close(statistics);
     return st == ST_OK ? save_record(trainer, err) : st;
 }
 

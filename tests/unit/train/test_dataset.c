@@ -131,6 +131,48 @@ static void test_held_out_sources(void **state)
     train_dataset_close(NULL);
 }
 
+/* Named sources of real photos, and named generators whatever the source. */
+static void test_named_split(void **state)
+{
+    struct train_config config = config_for(*state);
+    char path[TEMP_PATH_SIZE];
+    struct listing listing;
+
+    open_listing(&listing, *state);
+    list(&listing, 3, "real", "shoes", "shop", "-");
+    list(&listing, 4, "real", "shoes", "market", "-");
+    list(&listing, 5, "ai", "painter", "forum", "new");
+    list(&listing, 6, "ai", "dreamer", "forum", "new");
+    list(&listing, 2, "ai", "dreamer", "blog", "new");
+    close_listing(&listing);
+    (void)snprintf(config.validation, sizeof config.validation, "%s",
+                   temp_path(path, *state, "names.txt"));
+    const char *names = "# held out\n\nreal market\n  ai dreamer \n";
+    put(*state, "names.txt", (struct bytes){(const uint8_t *)names, strlen(names)});
+    struct train_dataset *set = open_set(&config);
+    assert_int_equal(train_dataset_validation_count(set), 12);
+    assert_int_equal(train_dataset_training_count(set), 8);
+    for (size_t i = 0; i < 12; i++)
+        assert_int_equal(train_dataset_validation(set, i).label,
+                         i < 4 ? TRAIN_LABEL_REAL : TRAIN_LABEL_AI);
+    train_dataset_close(set);
+
+    static const struct {
+        const char *names, *part;
+    } cases[] = {
+        {"real market\nai nobody\n", "names.txt, line 2: the manifest has no 'ai nobody'"},
+        {"shop\n", "line 1: 'shop' is not 'real SOURCE'"},
+        {"real market\nreal shop\nai dreamer\n", "photos of both classes"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        put(*state, "names.txt",
+            (struct bytes){(const uint8_t *)cases[i].names, strlen(cases[i].names)});
+        refuse_set(&config, ST_INVALID, cases[i].part);
+    }
+    (void)snprintf(config.validation, sizeof config.validation, "%s.not", path);
+    refuse_set(&config, ST_NOT_FOUND, "names.txt.not");
+}
+
 static void test_seed_chooses_the_split(void **state)
 {
     struct train_config config = config_for(*state);
@@ -326,10 +368,15 @@ static void test_cache(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        DATASET_TEST(test_held_out_sources), DATASET_TEST(test_seed_chooses_the_split),
-        DATASET_TEST(test_fair_draws),       DATASET_TEST(test_generator_classes),
-        DATASET_TEST(test_damaged_photo),    DATASET_TEST(test_missing_photo),
-        DATASET_TEST(test_one_class),        DATASET_TEST(test_cache),
+        DATASET_TEST(test_held_out_sources),
+        DATASET_TEST(test_named_split),
+        DATASET_TEST(test_seed_chooses_the_split),
+        DATASET_TEST(test_fair_draws),
+        DATASET_TEST(test_generator_classes),
+        DATASET_TEST(test_damaged_photo),
+        DATASET_TEST(test_missing_photo),
+        DATASET_TEST(test_one_class),
+        DATASET_TEST(test_cache),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
