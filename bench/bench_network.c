@@ -216,6 +216,26 @@ static enum status write_outputs(struct bench *bench, struct err *err)
 
 /* Work ------------------------------------------------------------------------------------ */
 
+/* The loss of an example's map averaged over its places; its gradient spread over them. */
+static void lose(const struct nn_tensor *gradient, const struct nn_tensor *output, int example)
+{
+    int places = output->h * output->w;
+    size_t first = (size_t)example * (size_t)(places * output->c);
+    float row[16] = {0};
+
+    REQUIRE((size_t)output->c <= ARRAY_LEN(row));
+    for (int i = 0; i < places; i++)
+        for (int c = 0; c < output->c; c++)
+            row[c] += output->at[first + (size_t)(i * output->c + c)];
+    for (int c = 0; c < output->c; c++) {
+        (void)nn_loss_binary(&row[c], row[c] / (float)places, c % 2 ? 1.0f : 0.0f);
+        row[c] /= (float)(places * output->n * output->c);
+    }
+    for (int i = 0; i < places; i++)
+        for (int c = 0; c < output->c; c++)
+            gradient->at[first + (size_t)(i * output->c + c)] = row[c];
+}
+
 /* A step as the trainer makes it: forward, loss, backward, optimiser. */
 static void train(struct bench *bench)
 {
@@ -228,10 +248,8 @@ static void train(struct bench *bench)
                bench->crops + (size_t)(i % bench->crop_count) * bench->crop_floats,
                bench->crop_floats * sizeof(float));
     nn_training_forward(bench->training);
-    for (size_t i = 0; i < nn_tensor_count(&output); i++) {
-        (void)nn_loss_binary(&gradient.at[i], output.at[i], i % 2 ? 1.0f : 0.0f);
-        gradient.at[i] /= (float)nn_tensor_count(&output);
-    }
+    for (int i = 0; i < TRAINING_BATCH; i++)
+        lose(&gradient, &output, i);
     nn_training_backward(bench->training);
     nn_optimizer_step(&bench->optimizer, bench->values, nn_training_gradients(bench->training),
                       1e-4f, ++bench->step, 0, bench->graph->trained_count);

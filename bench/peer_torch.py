@@ -116,12 +116,12 @@ def make_training(network, crops):
     loss = nn.BCEWithLogitsLoss()
     network.train()
     with torch.no_grad():
-        target = torch.zeros_like(network(batch))
-    target.view(-1)[1::2] = 1
+        target = torch.zeros_like(network(batch).mean((2, 3)))
+    target[:, 1::2] = 1
 
     def step(_):
         optimiser.zero_grad()
-        loss(network(batch), target).backward()
+        loss(network(batch).mean((2, 3)), target).backward()
         optimiser.step()
 
     return step

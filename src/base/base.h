@@ -14,6 +14,16 @@
 #define MAX_OF(a, b)       ((a) > (b) ? (a) : (b))
 #define CLAMP(x, low, top) ((x) < (low) ? (low) : (x) > (top) ? (top) : (x))
 
+/* Loops that the compiler turns into vector code, once for each generation of processors, chosen
+ * at load; not under sanitizers, whose run-time is not ready then, or without the attribute. */
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&                  \
+    !defined(__SANITIZE_THREAD__)
+#define VECTORISED                                                                                 \
+    __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4"), optimize("O3")))
+#else
+#define VECTORISED
+#endif
+
 /* What went wrong, in the few kinds a caller acts on.  api/ maps each to one HTTP status,
  * cli/ to one exit code. */
 enum status {

@@ -21,7 +21,7 @@ _Static_assert(SIDE <= UINT8_MAX, "a lane counts one code a row of a window");
 /* Planes and residuals -------------------------------------------------------------------- */
 
 /* In 16-bit fixed point. */
-DETECT_VECTORISED void detect_planes_split(int16_t (*planes)[PIXELS], const uint8_t *rgb)
+VECTORISED void detect_planes_split(int16_t (*planes)[PIXELS], const uint8_t *rgb)
 {
     for (size_t i = 0; i < PIXELS; i++) {
         int red = rgb[3 * i];
@@ -77,8 +77,8 @@ static inline int16_t median9(const int16_t *at)
     out[i] = (int16_t)(body)
 
 /* What is written at the ends of rows is never read. */
-DETECT_VECTORISED void detect_residual_apply(int16_t *restrict out, const int16_t *restrict p,
-                                             enum detect_residual residual)
+VECTORISED void detect_residual_apply(int16_t *restrict out, const int16_t *restrict p,
+                                      enum detect_residual residual)
 {
     const size_t w = WIDE;
 
@@ -140,8 +140,8 @@ typedef uint8_t code_lanes __attribute__((vector_size(64)));
 #define PARTS (SIDE / sizeof(code_lanes)) /* of a row */
 
 /* A lane counts the rows in which its column holds the class, at most SIDE. */
-DETECT_VECTORISED static void count_classes(uint32_t *counts, const struct detect_classes *classes,
-                                            const uint8_t *tuples)
+VECTORISED static void count_classes(uint32_t *counts, const struct detect_classes *classes,
+                                     const uint8_t *tuples)
 {
     for (unsigned k = 0; k < classes->count; k++) {
         code_lanes sums[PARTS] = {{0}};
@@ -171,8 +171,8 @@ static void count_both(uint32_t *counts, const struct detect_classes *classes,
 
 /* To 0 .. 2 * cut.  A residual r is at least k units, halves rounded away from zero, from
  * (2 k - 1) unit / 2 on. */
-DETECT_VECTORISED static void quantise(uint8_t *restrict out, const int16_t *restrict residual,
-                                       int unit, int cut)
+VECTORISED static void quantise(uint8_t *restrict out, const int16_t *restrict residual, int unit,
+                                int cut)
 {
     int16_t first = (int16_t)((unit + 1) / 2);
     int16_t second = (int16_t)((3 * unit + 1) / 2);
@@ -216,8 +216,8 @@ static inline uint8_t code_of_pair(uint8_t a, uint8_t b)
     return lower(code, (uint8_t)(CODE_MAX2 - largest));
 }
 
-DETECT_VECTORISED static void code_triples(uint8_t *restrict right, uint8_t *restrict below,
-                                           const uint8_t *restrict quantised)
+VECTORISED static void code_triples(uint8_t *restrict right, uint8_t *restrict below,
+                                    const uint8_t *restrict quantised)
 {
     for (size_t y = 0; y < SIDE; y++) {
         const uint8_t *q = quantised + (y + MARGIN - 1) * WIDE + MARGIN - 1;
@@ -228,8 +228,8 @@ DETECT_VECTORISED static void code_triples(uint8_t *restrict right, uint8_t *res
     }
 }
 
-DETECT_VECTORISED static void code_pairs(uint8_t *restrict right, uint8_t *restrict below,
-                                         const uint8_t *restrict quantised)
+VECTORISED static void code_pairs(uint8_t *restrict right, uint8_t *restrict below,
+                                  const uint8_t *restrict quantised)
 {
     for (size_t y = 0; y < SIDE; y++) {
         const uint8_t *q = quantised + (y + MARGIN - 1) * WIDE + MARGIN - 1;
@@ -248,9 +248,9 @@ static inline int16_t sign_of(int16_t from, int16_t to)
     return (int16_t)(1 + (step >= 2) - (step <= -2));
 }
 
-DETECT_VECTORISED static void code_colours(uint8_t *restrict out, const int16_t *restrict red,
-                                           const int16_t *restrict green,
-                                           const int16_t *restrict blue, size_t step)
+VECTORISED static void code_colours(uint8_t *restrict out, const int16_t *restrict red,
+                                    const int16_t *restrict green, const int16_t *restrict blue,
+                                    size_t step)
 {
     for (size_t y = 0; y < SIDE; y++) {
         for (size_t x = 0; x < SIDE; x++) {

@@ -10,15 +10,6 @@
 #define DETECT_WINDOW_WIDE   (DETECT_WINDOW_SIDE + 2 * DETECT_WINDOW_MARGIN)
 #define DETECT_WINDOW_PIXELS (DETECT_WINDOW_WIDE * DETECT_WINDOW_WIDE)
 
-/* Loops that the compiler turns into vector code, once for each generation of processors. */
-#if defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&                  \
-    !defined(__SANITIZE_THREAD__)
-#define DETECT_VECTORISED                                                                          \
-    __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4"), optimize("O3")))
-#else
-#define DETECT_VECTORISED
-#endif
-
 enum detect_plane {
     DETECT_RED,
     DETECT_GREEN,

@@ -6,16 +6,6 @@
 #define CHANNELS DETECT_FRONTEND_CHANNELS
 #define MARGIN   DETECT_FRONTEND_MARGIN
 
-/* Kernels are compiled for several processors and chosen at load, except under sanitizers (whose
- * run-time is not ready when the choice is made) and by compilers without the attribute. */
-#if defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&                  \
-    !defined(__SANITIZE_THREAD__)
-#define VECTORISED                                                                                 \
-    __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4"), optimize("O3")))
-#else
-#define VECTORISED
-#endif
-
 /* Planes of the whole window; side + 2 * margin pixels a side. */
 enum plane {
     PLANE_RED,

@@ -112,9 +112,8 @@ static void count_patterns(struct detect_statistics *s)
 /* Noise, channels, spectrum ----------------------------------------------------------------- */
 
 /* Sums over each block of a row of blocks: squares of the residual, luma. */
-DETECT_VECTORISED static void sum_blocks(int32_t *restrict squares, int32_t *restrict lumas,
-                                         const int16_t *restrict residual,
-                                         const int16_t *restrict luma)
+VECTORISED static void sum_blocks(int32_t *restrict squares, int32_t *restrict lumas,
+                                  const int16_t *restrict residual, const int16_t *restrict luma)
 {
     int32_t square_columns[SIDE] = {0};
     int32_t luma_columns[SIDE] = {0};
@@ -165,10 +164,9 @@ struct row_sums {
     int32_t square[3], product[3];
 };
 
-DETECT_VECTORISED static struct row_sums relate_row(float *restrict fourth,
-                                                    const int16_t *restrict red,
-                                                    const int16_t *restrict green,
-                                                    const int16_t *restrict blue)
+VECTORISED static struct row_sums relate_row(float *restrict fourth, const int16_t *restrict red,
+                                             const int16_t *restrict green,
+                                             const int16_t *restrict blue)
 {
     int32_t rr = 0;
     int32_t gg = 0;
@@ -214,10 +212,10 @@ static void relate_channels(struct detect_statistics *s)
 }
 
 /* Cosine transform of one 8x8 block of luma; sizes of the frequencies are added to the sums. */
-DETECT_VECTORISED static void transform(double *restrict sizes, double *restrict squares,
-                                        const block_row *restrict in,
-                                        const float (*restrict cosine)[BLOCK],
-                                        const block_row *restrict cosine_across)
+VECTORISED static void transform(double *restrict sizes, double *restrict squares,
+                                 const block_row *restrict in,
+                                 const float (*restrict cosine)[BLOCK],
+                                 const block_row *restrict cosine_across)
 {
     for (unsigned u = 0; u < BLOCK; u++) {
         block_row row = {0};

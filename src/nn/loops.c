@@ -1,13 +1,13 @@
 /* nn/loops.c - the elementwise steps of a program, in plain C.  Must not know oneDNN. */
 #include "nn/loops.h"
 
-static void loop_add(float *a, const float *b, size_t count)
+VECTORISED static void loop_add(float *restrict a, const float *restrict b, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         a[i] += b[i];
 }
 
-static void loop_add_relu(float *a, const float *b, size_t count)
+VECTORISED static void loop_add_relu(float *restrict a, const float *restrict b, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         float sum = a[i] + b[i];
@@ -15,14 +15,14 @@ static void loop_add_relu(float *a, const float *b, size_t count)
     }
 }
 
-static void loop_relu(float *a, const float *b, size_t count)
+VECTORISED static void loop_relu(float *restrict a, const float *restrict b, size_t count)
 {
     (void)b;
     for (size_t i = 0; i < count; i++)
         a[i] = a[i] > 0 ? a[i] : 0;
 }
 
-static void loop_relu_backward(float *a, const float *b, size_t count)
+VECTORISED static void loop_relu_backward(float *restrict a, const float *restrict b, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         a[i] = b[i] > 0 ? a[i] : 0;

@@ -3,7 +3,8 @@
 
 #include "nn/program.h"
 
-typedef void nn_loop(float *a, const float *b, size_t count);
+/* a and b do not overlap. */
+typedef void nn_loop(float *restrict a, const float *restrict b, size_t count);
 
 /* Appends loop(a, b, floats of a); b may be NULL.  ST_INVALID: the two differ in size. */
 enum status nn_program_loop(struct nn_program *program, nn_loop *loop, const struct nn_tensor *a,
