@@ -40,7 +40,6 @@ enum status detect_convention_read(struct detect_convention *out, const struct n
     const char *frontend = nn_weights_metadata(weights, "frontend");
     double side = 0;
     double count = 0;
-    double half_count = 0;
     double scale = 0;
     double statistics_scale = 0;
     double bias = 0;
@@ -54,8 +53,6 @@ enum status detect_convention_read(struct detect_convention *out, const struct n
     enum status st = read_number(&side, weights, "crop_side", 32, DETECT_FRONTEND_SIDE_MAX, err);
     if (st == ST_OK)
         st = read_number(&count, weights, "crop_count", 1, DETECT_CROPS_MAX, err);
-    if (st == ST_OK && nn_weights_metadata(weights, "half_crop_count"))
-        st = read_number(&half_count, weights, "half_crop_count", 0, DETECT_CROPS_MAX - count, err);
     if (st == ST_OK)
         st = read_number(&scale, weights, "calibration_scale", 1e-3, 1e3, err);
     if (st == ST_OK && nn_weights_metadata(weights, "statistics_scale"))
@@ -64,18 +61,16 @@ enum status detect_convention_read(struct detect_convention *out, const struct n
         st = read_number(&bias, weights, "calibration_bias", -100, 100, err);
     if (st == ST_OK)
         st = read_number(&convention.threshold, weights, "threshold", 1e-6, 1 - 1e-6, err);
-    if (st == ST_OK && ((int)side % 8 != 0 || side != (int)side || count != (int)count ||
-                        half_count != (int)half_count))
+    if (st == ST_OK && ((int)side % 8 != 0 || side != (int)side || count != (int)count))
         st = err_set(err, ST_CORRUPT,
-                     "model metadata 'crop_side' must be a multiple of 8, 'crop_count' and "
-                     "'half_crop_count' whole");
+                     "model metadata 'crop_side' must be a multiple of 8 and "
+                     "'crop_count' whole");
     if (st == ST_OK)
         st = check_network(weights->graph, (int)side, err);
     if (st != ST_OK)
         return st;
     convention.crop_side = (int)side;
     convention.crop_count = (int)count;
-    convention.half_crop_count = (int)half_count;
     convention.scale = (float)scale;
     convention.statistics_scale = (float)statistics_scale;
     convention.bias = (float)bias;
@@ -89,8 +84,8 @@ void detect_convention_write(struct nn_metadata out[DETECT_CONVENTION_KEYS],
                              const struct detect_convention *convention)
 {
     static const char *const keys[DETECT_CONVENTION_KEYS] = {
-        "version",          "frontend",  "crop_side",        "crop_count",     "calibration_scale",
-        "calibration_bias", "threshold", "statistics_scale", "half_crop_count"};
+        "version",           "frontend",         "crop_side", "crop_count",
+        "calibration_scale", "calibration_bias", "threshold", "statistics_scale"};
 
     (void)snprintf(text[0], DETECT_CONVENTION_TEXT, "%s", convention->version);
     (void)snprintf(text[1], DETECT_CONVENTION_TEXT, "%s", DETECT_FRONTEND_NAME);
@@ -100,7 +95,6 @@ void detect_convention_write(struct nn_metadata out[DETECT_CONVENTION_KEYS],
     (void)snprintf(text[5], DETECT_CONVENTION_TEXT, "%.9g", (double)convention->bias);
     (void)snprintf(text[6], DETECT_CONVENTION_TEXT, "%.9g", convention->threshold);
     (void)snprintf(text[7], DETECT_CONVENTION_TEXT, "%.9g", (double)convention->statistics_scale);
-    (void)snprintf(text[8], DETECT_CONVENTION_TEXT, "%d", convention->half_crop_count);
     for (int i = 0; i < DETECT_CONVENTION_KEYS; i++) {
         (void)snprintf(out[i].key, sizeof out[i].key, "%s", keys[i]);
         out[i].value = text[i];

@@ -8,8 +8,7 @@
 struct detect_convention {
     char version[DETECT_MODEL_ID_SIZE]; /* "aidetect-1" */
     int crop_side;                      /* pixels, multiple of 8 */
-    int crop_count;                     /* crops a photo at full scale */
-    int half_crop_count;                /* and at half scale; both at most DETECT_CROPS_MAX */
+    int crop_count;                     /* crops a photo, at most DETECT_CROPS_MAX */
     /* log-odds = scale * network's logit + statistics_scale * statistics' score + bias */
     float scale, statistics_scale, bias;
     double threshold; /* default decision threshold on the probability */
@@ -20,7 +19,7 @@ struct detect_convention {
 enum status detect_convention_read(struct detect_convention *out, const struct nn_weights *weights,
                                    struct err *err) MUST_USE;
 
-#define DETECT_CONVENTION_KEYS 9
+#define DETECT_CONVENTION_KEYS 8
 #define DETECT_CONVENTION_TEXT 64
 /* The metadata entries to save with a network; their values point into `text`. */
 void detect_convention_write(struct nn_metadata out[DETECT_CONVENTION_KEYS],

@@ -261,83 +261,42 @@ static double ms_since(int64_t started_us)
     return (double)(clock_monotonic_us(&clock_system) - started_us) / 1e3;
 }
 
-/* A photo as the network looks at it: at full scale or shrunk, and where. */
-struct view {
-    struct image image;
-    uint32_t scale; /* photo pixels a pixel */
-    size_t count;
-    float texture;
-    struct detect_place places[DETECT_CROPS_MAX];
-};
-
-static enum status choose_places(struct view *view, struct detect_session *session, int count,
-                                 struct err *err)
-{
-    return detect_crops_choose(view->places, (size_t)count, &view->count, &view->texture,
-                               &view->image, (uint32_t)session->model->convention.crop_side,
-                               session->arena, err);
-}
-
-/* The view at half scale, box filtered as in training; none when the model wants none. */
-static enum status open_half_view(struct view *view, struct detect_session *session,
-                                  const struct image *photo, struct err *err)
-{
-    int count = session->model->convention.half_crop_count;
-
-    if (!count)
-        return ST_OK;
-    enum status st = image_resize(&view->image, photo, MAX_OF(photo->width / 2, 1u),
-                                  MAX_OF(photo->height / 2, 1u), IMAGE_BOX, session->arena, err);
-    return st == ST_OK ? choose_places(view, session, count, err) : st;
-}
-
-/* The network over a view's crops, added to the result's; the sum of their logits. */
-static double run_view(struct detect_result *result, struct detect_session *session,
-                       const struct view *view, float offset)
-{
-    const struct detect_convention *convention = &session->model->convention;
-    struct nn_tensor out = nn_inference_output(session->network);
-    double sum = 0;
-
-    for (size_t i = 0; i < view->count; i++) {
-        size_t at = result->crop_count++;
-        float *map = session->maps + at * (size_t)out.h * (size_t)out.w;
-        float logit = run_crop(session, &view->image, view->places[i], offset, map);
-        result->crops[at] =
-            (struct detect_crop){.x = view->places[i].x * view->scale,
-                                 .y = view->places[i].y * view->scale,
-                                 .side_px = (uint32_t)convention->crop_side * view->scale,
-                                 .logit = logit,
-                                 .map_side = (uint32_t)out.w,
-                                 .patch_logits = map};
-        sum += (double)logit;
-    }
-    return sum;
-}
-
 /* Crops, statistics and network over a decoded photo; fills everything but the decode time and
  * header. */
 static enum status judge(struct detect_result *result, struct detect_session *session,
                          const struct image *photo, struct err *err)
 {
     const struct detect_convention *convention = &session->model->convention;
-    struct view full = {.image = *photo, .scale = 1};
-    struct view half = {.scale = 2};
+    struct detect_place places[DETECT_CROPS_MAX];
+    struct nn_tensor out = nn_inference_output(session->network);
+    size_t patches = (size_t)out.h * (size_t)out.w;
     int64_t started = clock_monotonic_us(&clock_system);
-    enum status st = choose_places(&full, session, convention->crop_count, err);
+    float texture = 0;
+    double sum = 0;
+    enum status st =
+        detect_crops_choose(places, (size_t)convention->crop_count, &result->crop_count, &texture,
+                            photo, (uint32_t)convention->crop_side, session->arena, err);
 
-    if (st == ST_OK)
-        st = open_half_view(&half, session, photo, err);
-    if (st == ST_OK)
-        st = run_statistics(&result->statistics_logit, session, photo, err);
     if (st != ST_OK)
         return st;
-    result->quality = detect_quality_flags(photo, full.texture);
+    result->quality = detect_quality_flags(photo, texture);
+    st = run_statistics(&result->statistics_logit, session, photo, err);
+    if (st != ST_OK)
+        return st;
     result->crops_ms = ms_since(started);
     started = clock_monotonic_us(&clock_system);
     float offset = convention->bias + (float)result->statistics_logit;
-    double sum = run_view(result, session, &full, offset);
-    sum += run_view(result, session, &half, offset);
+    for (size_t i = 0; i < result->crop_count; i++) {
+        float *map = session->maps + i * patches;
+        float logit = run_crop(session, photo, places[i], offset, map);
+        result->crops[i] = (struct detect_crop){.x = places[i].x,
+                                                .y = places[i].y,
+                                                .side_px = (uint32_t)convention->crop_side,
+                                                .logit = logit,
+                                                .map_side = (uint32_t)out.w,
+                                                .patch_logits = map};
+        sum += (double)logit;
+    }
     sum /= (double)result->crop_count;
     result->probability = probability_of(sum);
     result->network_logit = sum - (double)offset;

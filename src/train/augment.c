@@ -187,8 +187,7 @@ enum status train_augment(struct image *out, const struct image *photo,
                           const struct train_augment_config *config, uint32_t side, struct rng *rng,
                           struct arena *arena, struct err *err)
 {
-    uint32_t seen = side + 2 * DETECT_FRONTEND_MARGIN;
-    uint32_t window = rng_chance(rng, config->half_chance) ? 2 * seen : seen;
+    uint32_t window = side + 2 * DETECT_FRONTEND_MARGIN;
     double factor = 1;
     struct image image;
 
@@ -218,8 +217,6 @@ enum status train_augment(struct image *out, const struct image *photo,
         return st;
     degrade(&image, config, rng);
     st = compress_last(&image, config, rng, arena, err);
-    if (st == ST_OK && window != seen) /* as the detector's view at half scale is made */
-        st = image_resize(&image, &image, seen, seen, IMAGE_BOX, arena, err);
     if (st == ST_OK)
         *out = image;
     return st;

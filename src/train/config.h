@@ -9,7 +9,6 @@
 
 /* What both classes go through alike before the network sees them. */
 struct train_augment_config {
-    double half_chance; /* of a window of twice the side, seen at half scale */
     double resize_chance, resize_low, resize_high;             /* log-uniform factor */
     double first_jpeg_chance, first_jpeg_low, first_jpeg_high; /* quality, any grid phase */
     double last_jpeg_low, last_jpeg_high;                      /* quality, block-aligned */
@@ -33,7 +32,7 @@ struct train_config {
     char from[TRAIN_PATH_SIZE];
     char version[TRAIN_TEXT_SIZE];
     char output[TRAIN_PATH_SIZE];
-    int64_t crop_side, crop_count, half_crop_count;
+    int64_t crop_side, crop_count;
     int64_t seed, workers, batch, epoch_crops, epochs, patience;
     char optimizer[TRAIN_TEXT_SIZE]; /* adamw or sgd */
     double rate, rate_floor, warmup, weight_decay, momentum, average_decay, clip;

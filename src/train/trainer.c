@@ -330,8 +330,6 @@ static enum status save_model(const struct trainer *trainer, const char *path,
 {
     const struct detect_convention plain = {.crop_side = (int)trainer->config->crop_side,
                                             .crop_count = (int)trainer->config->crop_count,
-                                            .half_crop_count =
-                                                (int)trainer->config->half_crop_count,
                                             .scale = (float)mixture->network,
                                             .statistics_scale = (float)mixture->statistics,
                                             .bias = (float)mixture->bias,

@@ -177,31 +177,6 @@ static void test_figures_agree(void **state)
     detect_model_close(model);
 }
 
-/* Crops of the photo at half scale cover twice the side, and count like the others. */
-static void test_half_scale(void **state)
-{
-    (void)state;
-    char path[TEMP_PATH_SIZE];
-    char count[] = "3";
-    struct detect_model *model = NULL;
-    double sum = 0;
-
-    save_model(temp_path(path, &folder, "half.safetensors"), network, "half_crop_count", count);
-    assert_int_equal(detect_model_open(&model, path, NULL, NULL), ST_OK);
-    struct detect_session *session = open_session(model);
-    struct detect_result r = judge(session, photo);
-    assert_int_equal(r.crop_count, 7);
-    for (size_t i = 0; i < 7; i++) {
-        assert_int_equal(r.crops[i].side_px, i < 4 ? CROP_SIDE : 2 * CROP_SIDE);
-        assert_true(r.crops[i].x + r.crops[i].side_px <= 480);
-        assert_true(r.crops[i].y + r.crops[i].side_px <= 320);
-        sum += (double)r.crops[i].logit;
-    }
-    assert_true(fabs(r.probability - 1 / (1 + exp(-sum / 7))) < 1e-9);
-    detect_session_close(session);
-    detect_model_close(model);
-}
-
 /* An explanation is the same verdict and a PNG of it, and leaves the session as it was. */
 static void test_explains(void **state)
 {
@@ -356,8 +331,6 @@ static void test_models_that_do_not_fit(void **state)
         {"crop_count", "0", "'crop_count'"},
         {"crop_count", "17", "'crop_count'"},
         {"crop_count", "2.5", "whole"},
-        {"half_crop_count", "13", "from 0 to 12"},
-        {"half_crop_count", "1.5", "whole"},
         {"calibration_scale", "0", "'calibration_scale'"},
         {"calibration_scale", "nan", "'calibration_scale'"},
         {"calibration_bias", "1e9", "'calibration_bias'"},
@@ -523,7 +496,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_model_facts),
         cmocka_unit_test(test_figures_agree),
-        cmocka_unit_test(test_half_scale),
         cmocka_unit_test(test_explains),
         cmocka_unit_test(test_threshold_edges),
         cmocka_unit_test(test_confidence),

@@ -148,21 +148,6 @@ static void test_nothing_changes_pixels(void **state)
 }
 
 /* The photo handed in is shared by all workers: nothing may write to it. */
-/* A window of twice the side, averaged: stripes of one pixel become their mean. */
-static void test_half_scale(void **state)
-{
-    (void)state;
-    struct train_augment_config config = nothing();
-    struct image photo = make_photo(400, 300);
-
-    config.half_chance = 1;
-    for (size_t i = 0; i < (size_t)3 * 400 * 300; i++)
-        photo.rgb[i] = i / 3 % 2 ? 200 : 100;
-    struct image out = augment(&photo, &config, 64, 5);
-    for (size_t i = 0; i < (size_t)3 * out.width * out.height; i++)
-        assert_int_equal(out.rgb[i], 150);
-}
-
 static void test_photo_is_untouched(void **state)
 {
     (void)state;
@@ -267,7 +252,6 @@ int main(void)
         AUGMENT_TEST(test_largest_window),
         AUGMENT_TEST(test_same_numbers_same_bytes),
         AUGMENT_TEST(test_nothing_changes_pixels),
-        AUGMENT_TEST(test_half_scale),
         AUGMENT_TEST(test_photo_is_untouched),
         AUGMENT_TEST(test_last_grid_is_aligned),
         AUGMENT_TEST(test_most_textured_place),
