@@ -20,7 +20,7 @@
 #include "http/tls.h"
 #include "http/watch.h"
 
-#define CONNECTION_MEMORY (32u << 10) /* head of a request and of its answer */
+#define CONNECTION_MEMORY (64u << 10) /* head of a request and of its answer */
 #define RETRY_AFTER_S     1
 #define ANSWER_TIMEOUT_MS 30000 /* for a client that does not read its answer */
 
@@ -187,7 +187,6 @@ static enum MHD_Result send_answer(struct http_request *request)
     add_fields(response, request);
     request->phase = HTTP_PHASE_ANSWERED;
     http_watch_arm(&server->watchlist, request->watch, ANSWER_TIMEOUT_MS, false);
-    report(server, request, request->status);
     enum MHD_Result result = MHD_queue_response(request->connection, request->status, response);
     MHD_destroy_response(response);
     return result;
@@ -504,7 +503,9 @@ static void on_completed(void *payload, struct MHD_Connection *connection, void 
     if (!request)
         return;
     *state = NULL;
-    if (request->phase != HTTP_PHASE_ANSWERED) {
+    if (request->phase == HTTP_PHASE_ANSWERED) {
+        report(server, request, request->status); /* only now: nobody waits for it */
+    } else {
         bool expired = http_watch_expired(&server->watchlist, request->watch);
         bool refused = code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
         report(server, request, expired ? 408 : refused ? transport_status(connection) : 0);
