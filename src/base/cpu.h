@@ -7,7 +7,7 @@
 unsigned cpu_count(void); /* processors this process may run on, at least 1 */
 /* Pins the calling thread to the index-th allowed processor (modulo their number). */
 void cpu_pin_thread(unsigned index);
-/* The calling thread gets what others leave over: lowest priority, for work that can wait. */
+/* The calling thread gets what others leave over, and a tenth at least: for work that can wait. */
 void cpu_yield_to_others(void);
 /* "AVX-512", "AVX2" or "baseline": what the processor offers to vector code. */
 const char *cpu_vector_name(void);
