@@ -14,6 +14,7 @@
 #define KEYS_CHECK_US       1000000 /* how often the file of keys is looked at */
 #define FORWARDED_LINES_MAX 16
 #define HSTS_VALUE          "max-age=31536000"
+#define AUDIT_RETRY_S       60
 #define SUBJECT_SIZE        (ACCESS_KEY_ID_SIZE + ACCESS_ADDRESS_LEN)
 
 _Static_assert((int)API_ROLE_PUBLIC == (int)ACCESS_ROLE_PUBLIC, "same roles");
@@ -404,7 +405,7 @@ static void add_rate_fields(const struct visit *visit, const struct access_allow
     }
 }
 
-static void check_rate(const struct visit *visit)
+static bool check_rate(const struct visit *visit)
 {
     double rate = visit->policy->per_minute[visit->route->rate];
     bool by_key = visit->client->has_key;
@@ -412,7 +413,7 @@ static void check_rate(const struct visit *visit)
     char detail[128];
 
     if (!visit->policy->rate_limits || rate == 0 || visit->route->rate == API_RATE_NONE)
-        return;
+        return true;
     if (by_key)
         rate *= visit->client->identity.limit_factor;
     const struct access_limit limit = {.per_minute = rate, .burst = rate < 1 ? 1 : rate};
@@ -421,11 +422,66 @@ static void check_rate(const struct visit *visit)
                         clock_monotonic_us(visit->access->clock));
     add_rate_fields(visit, &allowance);
     if (allowance.allowed)
-        return;
+        return true;
     (void)snprintf(detail, sizeof detail, "over %g requests a minute for this %s, retry in %u s",
                    rate, by_key ? "key" : "address", allowance.retry_after_s);
     service_count_limited(visit->access->service, http_request_route(visit->request));
     http_request_reject(visit->request, 429, allowance.retry_after_s, detail);
+    return false;
+}
+
+/* ---- the record of acts ---- */
+
+/* What changes something that operators answer for. */
+static bool is_audited(const struct api_route *route)
+{
+    return route->role >= API_ROLE_OPERATOR && strcmp(route->method, "GET") != 0;
+}
+
+static enum status append_act(const struct api_access *access, const struct api_client *client,
+                              const struct api_route *route, struct str path,
+                              const char *request_id, const char *outcome)
+{
+    char address[ACCESS_ADDRESS_TEXT_SIZE];
+    char actor[64];
+    char action[96];
+    char target[ACCESS_AUDIT_TEXT_MAX + 1];
+    char quoted[LOG_QUOTED_SIZE];
+    struct err err;
+
+    (void)access_address_text(address, &client->address);
+    (void)snprintf(actor, sizeof actor, "%s:%s", client->has_key ? "key" : "address",
+                   client->has_key ? client->identity.id : address);
+    (void)snprintf(action, sizeof action, "%s %s", route->method, route->canonical);
+    (void)snprintf(target, sizeof target, "%.*s", (int)path.len, path.at);
+    const struct access_audit_act act = {
+        .actor = actor,
+        .role = access_role_name(client->identity.role),
+        .address = address,
+        .action = action,
+        .target = target,
+        .outcome = outcome,
+        .request_id = request_id,
+    };
+    enum status st =
+        access_audit_append(access->audit_path, &act, clock_utc_us(access->clock), &err);
+    if (st != ST_OK)
+        log_error("audit.not_written", "request=%s error=%s", request_id,
+                  log_quote(quoted, err.msg));
+    return st;
+}
+
+/* No act without a line: what cannot be recorded is not done. */
+static void record_intent(const struct visit *visit)
+{
+    const struct http_request *request = visit->request;
+
+    if (!visit->access->audit_path || !is_audited(visit->route))
+        return;
+    if (append_act(visit->access, visit->client, visit->route, http_request_path(request),
+                   http_request_id(request), "accepted") != ST_OK)
+        http_request_reject(visit->request, 503, AUDIT_RETRY_S,
+                            "the audit log cannot be written, so nothing is changed");
 }
 
 /* ---- the door ---- */
@@ -443,8 +499,8 @@ static void judge(struct visit *visit)
     if (route == HTTP_ROUTE_NONE || http_request_allow(visit->request)[0])
         return; /* 404 or 405: nobody will see it */
     visit->route = &api_routes[route];
-    if (check_origin(visit) && check_role(visit))
-        check_rate(visit);
+    if (check_origin(visit) && check_role(visit) && check_rate(visit))
+        record_intent(visit);
 }
 
 void api_access_admit(struct api *api, struct http_request *request)
@@ -492,36 +548,12 @@ bool api_access_answer_preflight(struct api *api, struct http_request *request)
 void api_access_audit(struct api *api, const struct http_done *done)
 {
     const struct api_client *client = done->context;
-    char address[ACCESS_ADDRESS_TEXT_SIZE];
-    char actor[64];
-    char action[96];
-    char target[ACCESS_AUDIT_TEXT_MAX + 1];
     char outcome[24];
-    char quoted[LOG_QUOTED_SIZE];
-    struct err err;
 
     if (!api->access->audit_path || done->route >= api_route_count || done->status == 401 ||
-        api_routes[done->route].role < API_ROLE_OPERATOR ||
-        strcmp(api_routes[done->route].method, "GET") == 0 || done->status == 405)
+        done->status == 405 || !is_audited(&api_routes[done->route]))
         return;
-    (void)access_address_text(address, &client->address);
-    (void)snprintf(actor, sizeof actor, "%s:%s", client->has_key ? "key" : "address",
-                   client->has_key ? client->identity.id : address);
-    (void)snprintf(action, sizeof action, "%s %s", api_routes[done->route].method,
-                   api_routes[done->route].canonical);
-    (void)snprintf(target, sizeof target, "%.*s", (int)done->path.len, done->path.at);
     (void)snprintf(outcome, sizeof outcome, done->status ? "status %u" : "no answer", done->status);
-    const struct access_audit_act act = {
-        .actor = actor,
-        .role = access_role_name(client->identity.role),
-        .address = address,
-        .action = action,
-        .target = target,
-        .outcome = outcome,
-        .request_id = done->request_id,
-    };
-    if (access_audit_append(api->access->audit_path, &act, clock_utc_us(api->access->clock),
-                            &err) != ST_OK)
-        log_error("audit.not_written", "request=%s error=%s", done->request_id,
-                  log_quote(quoted, err.msg));
+    (void)append_act(api->access, client, &api_routes[done->route], done->path, done->request_id,
+                     outcome);
 }

@@ -71,6 +71,27 @@ def under_load(server):
     check(set(seen) <= {"real", "ai_generated"} and seen, f"saw {set(seen)}")
 
 
+def audited(server):
+    """What is about to be done is recorded before it is done; what cannot be recorded is not."""
+    path = os.path.join(server.folder, "data", "audit.jsonl")
+    status, value = ask(server, "other")
+    check(status == 200 and value["changed"], f"got {status} {value}")
+    server.get("/healthz")  # the outcome is written once the answer has left
+    with open(path, encoding="utf-8") as file:
+        last = [json.loads(line) for line in file][-2:]
+    check([line["outcome"] for line in last] == ["accepted", "status 200"], last)
+    check(last[0]["request_id"] == last[1]["request_id"], last)
+    os.rename(path, path + ".kept")
+    os.mkdir(path)  # not even root can append to a folder
+    status, value = ask(server, "model")
+    check(status == 503 and "audit" in value["detail"], f"got {status} {value}")
+    check(verdict(server) == "real", "changed without a record")
+    os.rmdir(path)
+    os.rename(path + ".kept", path)
+    status, value = ask(server, "model")
+    check(status == 200 and value["changed"], f"got {status} {value}")
+
+
 def run(start):
     server = start()
     shutil.copy(server.made("make_model", "real", "real.safetensors"),
@@ -78,7 +99,7 @@ def run(start):
     with open(os.path.join(server.folder, "broken.safetensors"), "wb") as file:
         file.write(b"\0" * 50)
     try:
-        for case in (changes, refuses, under_load):
+        for case in (changes, refuses, audited, under_load):
             case(server)
             print("ok     ", case.__name__)
     finally:
