@@ -50,9 +50,9 @@ static enum status open_models(struct service_options *options, const struct ser
     return st;
 }
 
-static enum status open_service(struct service **out, const struct service_config *config,
-                                struct prediction_log *log, struct err *err)
+static enum status open_service(struct serve *serve, struct err *err)
 {
+    const struct service_config *config = &serve->config->values;
     struct service_options options = {
         .open_model = service_detect_open,
         .worker_count = (unsigned)config->workers,
@@ -62,7 +62,8 @@ static enum status open_service(struct service **out, const struct service_confi
         .memory_limit_bytes = (uint64_t)config->monitoring_memory,
         .cpu_limit = config->monitoring_cpu,
         .clock = &clock_system,
-        .log = log,
+        .log = serve->log,
+        .review = serve->review,
         .endpoints = api_endpoints,
         .endpoint_count = api_endpoint_count,
         .version = AIDETECT_VERSION,
@@ -70,7 +71,7 @@ static enum status open_service(struct service **out, const struct service_confi
     };
     enum status st = open_models(&options, config, err);
 
-    return st == ST_OK ? service_open(out, &options, err) : st;
+    return st == ST_OK ? service_open(&serve->service, &options, err) : st;
 }
 
 static enum status open_api(struct serve *serve, int listen_fd, struct err *err)
@@ -145,9 +146,11 @@ static enum status open_all(struct serve *serve, struct err *err)
     if (!listen_fd)
         st = systemd_listen_fd(&listen_fd, err);
     if (st == ST_OK)
-        st = cli_open_log(&serve->log, config, err);
+        st = cli_open_review(&serve->review, config, err);
     if (st == ST_OK)
-        st = open_service(&serve->service, config, serve->log, err);
+        st = cli_open_log(&serve->log, config, serve->review, err);
+    if (st == ST_OK)
+        st = open_service(serve, err);
     if (st == ST_OK && serve->inherited.listen_fd)
         st = service_wait_ready(serve->service, err);
     if (st == ST_OK)
@@ -178,6 +181,7 @@ static int run(struct serve *serve, struct err *err)
     api_close(serve->api);
     service_close(serve->service);
     prediction_log_close(serve->log); /* writes what is left */
+    service_review_close(serve->review);
     serve_reload_drop(serve);
     if (serve->wake_fd > 0)
         (void)close(serve->wake_fd);

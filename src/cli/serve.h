@@ -24,7 +24,8 @@ struct serve {
     const struct cli_arguments *arguments;
     struct service_loaded_config *config; /* in use */
     struct service *service;
-    struct prediction_log *log; /* NULL: none is kept */
+    struct service_review *review; /* NULL: no photos are kept */
+    struct prediction_log *log;    /* NULL: none is kept */
     struct api *api;
     char models[SERVICE_PATH_SIZE]; /* the API's, as long as it is open */
     int wake_fd;                    /* an eventfd: something ended that the loop waits for */

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "service/review.h"
 #include "service/spool.h"
 
 #define BATCH_DEFAULT       256u
@@ -20,47 +21,120 @@
 struct prediction_log {
     struct prediction_log_options options;
     char url[STORE_URL_MAX];
-    size_t ring_rows;
     int64_t run;
     pthread_t writer;
     bool is_running;
-    pthread_mutex_t lock; /* guards everything down to `state` */
-    pthread_cond_t work;  /* the ring has a batch, somebody flushes, or the end */
-    pthread_cond_t done;  /* a batch is written */
-    struct service_record *ring;
+    pthread_mutex_t lock;        /* guards everything down to `state` */
+    pthread_cond_t work;         /* half a batch waits, somebody flushes, or the end */
+    pthread_cond_t done;         /* records are kept somewhere */
+    struct service_record *ring; /* batch_rows of them */
     size_t first, count;
-    uint64_t added, settled; /* records taken; of these out of the ring and kept, or dropped */
+    int64_t sequence;        /* of the last record */
+    uint64_t taken, settled; /* records that were put into the ring; of these kept, or dropped */
+    unsigned spilling;       /* threads on their way to the spool */
     unsigned flushing;
     bool is_stopping;
     int64_t spool_oldest_us; /* 0: the spool is empty */
+    uint64_t outage_dropped; /* since records last went straight to the database */
     struct prediction_log_state state;
+    pthread_mutex_t spool_lock; /* guards the spool; taken with no other lock held */
+    struct service_spool *spool;
     /* The writer's own. */
     struct store *store; /* NULL: not open yet */
-    struct service_spool *spool;
     struct service_record *batch;
     int64_t retry_us;  /* monotonic: not before that */
     int64_t forget_us; /* monotonic: next look at what is too old */
     bool is_migrated;
-    uint64_t outage_dropped; /* since records last went straight to the database */
 };
+
+/* ---- spool ---- */
+
+static bool is_spool_empty(struct prediction_log *log)
+{
+    (void)pthread_mutex_lock(&log->spool_lock);
+    bool is_empty = service_spool_is_empty(log->spool);
+    (void)pthread_mutex_unlock(&log->spool_lock);
+    return is_empty;
+}
+
+/* oldest_us 0: what was the oldest still is. */
+static void set_spool_state(struct prediction_log *log, int64_t oldest_us, size_t broken)
+{
+    (void)pthread_mutex_lock(&log->spool_lock);
+    bool is_empty = service_spool_is_empty(log->spool);
+    size_t bytes = service_spool_bytes(log->spool);
+    (void)pthread_mutex_unlock(&log->spool_lock);
+    (void)pthread_mutex_lock(&log->lock);
+    log->state.spool_bytes = bytes;
+    log->state.broken += broken;
+    log->spool_oldest_us = is_empty                             ? 0
+                           : log->spool_oldest_us && !oldest_us ? log->spool_oldest_us
+                                                                : oldest_us;
+    (void)pthread_mutex_unlock(&log->lock);
+}
+
+/* On any thread.  A batch of the writer's is synced, the others only have to outlive the process.
+ */
+static void spool_rows(struct prediction_log *log, const struct service_record *rows, size_t count,
+                       enum service_spool_sync sync)
+{
+    char quoted[LOG_QUOTED_SIZE];
+    struct err err;
+
+    (void)pthread_mutex_lock(&log->spool_lock);
+    bool was_empty = service_spool_is_empty(log->spool);
+    enum status st = service_spool_add(log->spool, rows, count, sync, &err);
+    (void)pthread_mutex_unlock(&log->spool_lock);
+    (void)pthread_mutex_lock(&log->lock);
+    bool first = st != ST_OK && !log->outage_dropped;
+    if (st == ST_OK)
+        log->state.spooled += count;
+    else
+        log->state.dropped += count, log->outage_dropped += count;
+    (void)pthread_mutex_unlock(&log->lock);
+    if (st == ST_OK)
+        set_spool_state(log, was_empty ? rows[0].time_us : 0, 0);
+    else if (first) /* once in an outage; the metric counts on */
+        log_error("prediction_log.dropped", "records=%zu error=%s", count,
+                  log_quote(quoted, err.msg));
+}
 
 /* ---- workers ---- */
 
+/* The database is slower than the predictions come: on to the file. */
+static void spill(struct prediction_log *log, const struct service_record *record, int64_t sequence)
+{
+    struct service_record copy = *record;
+
+    copy.run = log->run;
+    copy.sequence = sequence;
+    spool_rows(log, &copy, 1, SERVICE_SPOOL_WRITTEN);
+    (void)pthread_mutex_lock(&log->lock);
+    log->spilling--;
+    (void)pthread_cond_broadcast(&log->done);
+    (void)pthread_mutex_unlock(&log->lock);
+}
+
 void prediction_log_add(struct prediction_log *log, const struct service_record *record)
 {
+    size_t ring_rows = log->options.batch_rows;
+
     (void)pthread_mutex_lock(&log->lock);
-    if (log->count == log->ring_rows) {
-        log->state.dropped++;
+    int64_t sequence = ++log->sequence;
+    if (log->taken - log->settled == ring_rows) {
+        log->spilling++;
         (void)pthread_mutex_unlock(&log->lock);
+        spill(log, record, sequence);
         return;
     }
-    struct service_record *slot = &log->ring[(log->first + log->count) % log->ring_rows];
+    struct service_record *slot = &log->ring[(log->first + log->count) % ring_rows];
     *slot = *record;
     slot->run = log->run;
-    slot->sequence = (int64_t)++log->added;
+    slot->sequence = sequence;
+    log->taken++;
     log->count++;
-    /* The first one starts the interval, the last one ends it. */
-    bool wake = log->count == 1 || log->count == log->options.batch_rows;
+    /* The first one starts the interval, half a batch ends it. */
+    bool wake = log->count == 1 || log->count == (ring_rows + 1) / 2;
     (void)pthread_mutex_unlock(&log->lock);
     if (wake)
         (void)pthread_cond_signal(&log->work);
@@ -69,10 +143,10 @@ void prediction_log_add(struct prediction_log *log, const struct service_record 
 void prediction_log_flush(struct prediction_log *log)
 {
     (void)pthread_mutex_lock(&log->lock);
-    uint64_t wanted = log->added;
+    uint64_t wanted = log->taken;
     log->flushing++;
     (void)pthread_cond_signal(&log->work);
-    while (log->settled < wanted)
+    while (log->settled < wanted || log->spilling)
         (void)pthread_cond_wait(&log->done, &log->lock);
     log->flushing--;
     (void)pthread_mutex_unlock(&log->lock);
@@ -85,7 +159,7 @@ void prediction_log_read(struct prediction_log_state *out, struct prediction_log
 
     (void)pthread_mutex_lock(&log->lock);
     *out = log->state;
-    out->waiting = log->count;
+    out->waiting = (size_t)(log->taken - log->settled);
     if (log->count)
         oldest_us = MIN_OF(oldest_us, log->ring[log->first].time_us);
     if (log->spool_oldest_us)
@@ -130,7 +204,7 @@ static void note(struct prediction_log *log, enum status st, const struct err *e
         log_warn("prediction_log.database_away", "records=spooled error=%s",
                  log_quote(quoted, err->msg));
     else if (!was_up && st == ST_OK)
-        log_info("prediction_log.database_up", "spool_bytes=%zu", service_spool_bytes(log->spool));
+        log_info("prediction_log.database_up", "hint=\"the spool is written next\"");
 }
 
 static bool may_try(const struct prediction_log *log)
@@ -156,40 +230,6 @@ static bool write_rows(struct prediction_log *log, const struct service_record *
 
 /* ---- writer: spool ---- */
 
-static void set_spool_state(struct prediction_log *log, int64_t oldest_us, size_t broken)
-{
-    (void)pthread_mutex_lock(&log->lock);
-    log->state.spool_bytes = service_spool_bytes(log->spool);
-    log->state.broken += broken;
-    log->spool_oldest_us = service_spool_is_empty(log->spool)   ? 0
-                           : log->spool_oldest_us && !oldest_us ? log->spool_oldest_us
-                                                                : oldest_us;
-    (void)pthread_mutex_unlock(&log->lock);
-}
-
-static void spool_rows(struct prediction_log *log, const struct service_record *rows, size_t count)
-{
-    char quoted[LOG_QUOTED_SIZE];
-    struct err err;
-    bool was_empty = service_spool_is_empty(log->spool);
-
-    enum status st = service_spool_add(log->spool, rows, count, &err);
-    (void)pthread_mutex_lock(&log->lock);
-    if (st == ST_OK)
-        log->state.spooled += count;
-    else
-        log->state.dropped += count;
-    (void)pthread_mutex_unlock(&log->lock);
-    if (st == ST_OK) {
-        set_spool_state(log, was_empty ? rows[0].time_us : 0, 0);
-        return;
-    }
-    if (!log->outage_dropped) /* once in an outage; the metric counts on */
-        log_error("prediction_log.dropped", "records=%zu error=%s", count,
-                  log_quote(quoted, err.msg));
-    log->outage_dropped += count;
-}
-
 /* Some of what waits in the spool, in its order.  False: the database is away. */
 static bool replay_some(struct prediction_log *log)
 {
@@ -198,12 +238,16 @@ static bool replay_some(struct prediction_log *log)
     size_t broken = 0;
     struct err err;
 
+    (void)pthread_mutex_lock(&log->spool_lock);
     enum status st =
         service_spool_read(log->batch, &count, log->options.batch_rows, &broken, log->spool, &err);
+    (void)pthread_mutex_unlock(&log->spool_lock);
     if (st == ST_OK && !write_rows(log, log->batch, count))
         return false;
-    if (st == ST_OK)
+    (void)pthread_mutex_lock(&log->spool_lock);
+    if (st == ST_OK) /* what others added meanwhile stays */
         st = service_spool_done(log->spool, &err);
+    (void)pthread_mutex_unlock(&log->spool_lock);
     if (st != ST_OK) {
         log_error("prediction_log.spool", "error=%s", log_quote(quoted, err.msg));
         log->retry_us = monotonic_us() + (int64_t)log->options.retry_ms * 1000;
@@ -286,13 +330,16 @@ static void wait_until(struct prediction_log *log, int64_t until_us)
 
 static bool is_due(const struct prediction_log *log)
 {
-    return log->is_stopping || log->count >= log->options.batch_rows ||
+    return log->is_stopping || log->count >= (log->options.batch_rows + 1) / 2 ||
            (log->flushing && log->count);
 }
 
 /* Waits for a batch and takes it; with none, until there is something else to do. */
 static size_t take_batch(struct prediction_log *log, struct service_record *out, bool *stopping)
 {
+    size_t ring_rows = log->options.batch_rows;
+
+    REQUIRE(ring_rows > 0);
     (void)pthread_mutex_lock(&log->lock);
     int64_t until_us = MIN_OF(monotonic_us() + (int64_t)log->options.retry_ms * 1000,
                               MAX_OF(log->forget_us, monotonic_us()));
@@ -301,10 +348,10 @@ static size_t take_batch(struct prediction_log *log, struct service_record *out,
     until_us = monotonic_us() + (int64_t)log->options.interval_ms * 1000;
     while (!is_due(log) && log->count && monotonic_us() < until_us)
         wait_until(log, until_us);
-    size_t count = MIN_OF(log->count, (size_t)log->options.batch_rows);
+    size_t count = MIN_OF(log->count, ring_rows);
     for (size_t i = 0; i < count; i++)
-        out[i] = log->ring[(log->first + i) % log->ring_rows];
-    log->first = (log->first + count) % log->ring_rows;
+        out[i] = log->ring[(log->first + i) % ring_rows];
+    log->first = (log->first + count) % ring_rows;
     log->count -= count;
     *stopping = log->is_stopping && log->count == 0;
     (void)pthread_mutex_unlock(&log->lock);
@@ -322,23 +369,26 @@ static void settle(struct prediction_log *log, size_t count)
 /* The end of an outage: nothing waits any more. */
 static void note_complete(struct prediction_log *log)
 {
-    if (log->outage_dropped)
-        log_warn("prediction_log.complete_again", "dropped=%" PRIu64, log->outage_dropped);
+    (void)pthread_mutex_lock(&log->lock);
+    uint64_t dropped = log->outage_dropped;
     log->outage_dropped = 0;
+    (void)pthread_mutex_unlock(&log->lock);
+    if (dropped)
+        log_warn("prediction_log.complete_again", "dropped=%" PRIu64, dropped);
 }
 
 /* What is in the spool goes first, so that order is kept. */
 static void keep(struct prediction_log *log, struct service_record *rows, size_t count)
 {
-    while (!service_spool_is_empty(log->spool) && may_try(log))
+    while (!is_spool_empty(log) && may_try(log))
         if (!replay_some(log) || count)
             break;
     if (!count)
         return;
-    if (service_spool_is_empty(log->spool) && may_try(log) && write_rows(log, rows, count))
+    if (is_spool_empty(log) && may_try(log) && write_rows(log, rows, count))
         note_complete(log);
     else
-        spool_rows(log, rows, count);
+        spool_rows(log, rows, count, SERVICE_SPOOL_SYNCED);
 }
 
 static void *run_writer(void *payload)
@@ -351,6 +401,8 @@ static void *run_writer(void *payload)
         size_t count = take_batch(log, rows, &stopping);
         keep(log, rows, count);
         settle(log, count);
+        if (log->options.review && monotonic_us() >= log->forget_us)
+            service_review_forget(log->options.review, clock_utc_us(log->options.clock));
         if (log->store && log->state.is_up && monotonic_us() >= log->forget_us)
             forget_old(log);
         else if (monotonic_us() >= log->forget_us)
@@ -395,10 +447,10 @@ enum status prediction_log_open(struct prediction_log **out,
     if (getentropy(&log->run, sizeof log->run) != 0)
         log->run = clock_utc_us(options->clock);
     log->run &= INT64_MAX;
-    log->ring_rows = (size_t)log->options.batch_rows * PREDICTION_LOG_RING_BATCHES;
-    log->ring = mem_alloc(log->ring_rows, sizeof *log->ring);
+    log->ring = mem_alloc(log->options.batch_rows, sizeof *log->ring);
     log->batch = mem_alloc(log->options.batch_rows, sizeof *log->batch);
     (void)pthread_mutex_init(&log->lock, NULL);
+    (void)pthread_mutex_init(&log->spool_lock, NULL);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&log->work, &monotonic);
@@ -435,6 +487,7 @@ void prediction_log_close(struct prediction_log *log)
     service_spool_close(log->spool);
     (void)pthread_cond_destroy(&log->done);
     (void)pthread_cond_destroy(&log->work);
+    (void)pthread_mutex_destroy(&log->spool_lock);
     (void)pthread_mutex_destroy(&log->lock);
     mem_free(log->batch);
     mem_free(log->ring);

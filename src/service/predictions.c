@@ -157,6 +157,7 @@ static const struct {
     {"evidence", "STRING", "quality flags, separated by |"},
     {"run", "INT64", "with sequence the record's key: of the program's run"},
     {"sequence", "INT64", "1, 2, ... within the run"},
+    {"sample_rate", "DOUBLE", "the photo was kept for review with this probability; 0: not kept"},
 };
 
 void service_predictions_write_head(struct buf *out, enum service_predictions_format format)
@@ -229,9 +230,9 @@ static void write_csv(struct buf *out, const struct service_record *r)
                word_of(verdicts, ARRAY_LEN(verdicts), r->ai_generated), r->probability,
                word_of(confidences, ARRAY_LEN(confidences), r->confidence), r->threshold);
     add_csv_text(out, r->model_version);
-    buf_printf(out, ",%s,%" PRId64 ",%" PRId64 ",%s,%s,%" PRId64 ",%" PRId64 "\n", r->model_hash,
-               r->queue_us, r->inference_us, r->key_id, evidence_text(evidence, r->evidence),
-               r->run, r->sequence);
+    buf_printf(out, ",%s,%" PRId64 ",%" PRId64 ",%s,%s,%" PRId64 ",%" PRId64 ",%.10g\n",
+               r->model_hash, r->queue_us, r->inference_us, r->key_id,
+               evidence_text(evidence, r->evidence), r->run, r->sequence, r->sample_rate);
 }
 
 static void write_json(struct buf *out, const struct service_record *r)
@@ -258,6 +259,7 @@ static void write_json(struct buf *out, const struct service_record *r)
     json_set_str(value, "evidence", evidence_text(text, r->evidence));
     json_set_int(value, "run", r->run);
     json_set_int(value, "sequence", r->sequence);
+    json_set_number(value, "sample_rate", r->sample_rate);
     json_write(out, value, 0);
     buf_add_str(out, "\n");
     json_free(value);

@@ -14,10 +14,11 @@ static const struct column {
     const char *name;
     enum kind kind;
     size_t offset;
+    bool is_optional; /* lines of earlier versions lack it: 0 */
 } columns[] = {
 #define COLUMN(kind, name)                                                                         \
     {                                                                                              \
-#name, kind, offsetof(struct service_record, name)                                         \
+#name, kind, offsetof(struct service_record, name), false                                  \
     }
     COLUMN(INT, run),
     COLUMN(INT, sequence),
@@ -37,6 +38,7 @@ static const struct column {
     COLUMN(INT, inference_us),
     COLUMN(TEXT, key_id),
     COLUMN(INT, evidence),
+    {"sample_rate", REAL, offsetof(struct service_record, sample_rate), true},
 #undef COLUMN
 };
 _Static_assert(ARRAY_LEN(columns) == SERVICE_RECORD_COLUMNS, "one row for each column");
@@ -119,8 +121,9 @@ static enum status insert(struct store *store, void *payload, struct err *err)
     static const char sql[] =
         "INSERT INTO predictions (run, sequence, time_us, request_id, photo_sha256, photo_bytes, "
         "width, height, probability, ai_generated, confidence, threshold, model_version, "
-        "model_hash, queue_us, inference_us, key_id, evidence) VALUES ($1, $2, $3, $4, $5, $6, "
-        "$7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) "
+        "model_hash, queue_us, inference_us, key_id, evidence, sample_rate) VALUES ($1, $2, $3, "
+        "$4, $5, $6, "
+        "$7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) "
         "ON CONFLICT (run, sequence) DO NOTHING";
     const struct insertion *insertion = payload;
 
@@ -168,6 +171,8 @@ static bool read_member(struct service_record *out, const struct json *value,
     int64_t integer = 0;
     double real = 0;
 
+    if (column->is_optional && !json_get(value, column->name))
+        return true;
     if (column->kind == TEXT) {
         text = json_get_str(value, column->name);
         if (text)

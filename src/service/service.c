@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "service/prediction_log.h"
+#include "service/review.h"
 #include "service/state.h"
 
 #define QUEUE_MAX_DEFAULT   64
@@ -53,6 +54,9 @@ static void record(struct service *service, const struct service_job *job)
     char hash[HASH_HEX_SIZE];
 
     service_record_set_text(out.photo_sha256, hash_sha256_hex(hash, job->photo));
+    if (service->options.review)
+        out.sample_rate =
+            service_review_keep(service->options.review, job->photo, hash, verdict->format);
     service_record_set_text(out.request_id, job->request_id ? job->request_id : "");
     service_record_set_text(out.key_id, job->key_id ? job->key_id : "");
     service_record_set_text(out.model_version, job->prediction.model_version);
@@ -512,11 +516,12 @@ enum status service_submit_all(struct service *service, struct service_job *jobs
     }
     (void)pthread_mutex_lock(&service->lock);
     enum status st = enqueue(service, jobs, count, now_us, &reason, err);
+    (void)pthread_mutex_unlock(&service->lock);
+    /* Without the lock: who is woken would have to wait for it, which costs two switches. */
     if (st == ST_OK && count == 1)
         (void)pthread_cond_signal(&service->work);
     else if (st == ST_OK)
         (void)pthread_cond_broadcast(&service->work);
-    (void)pthread_mutex_unlock(&service->lock);
     for (size_t i = 0; st != ST_OK && i < count; i++) {
         measure_rejection(service->measure, reason);
         measure_failure(service->measure, st);

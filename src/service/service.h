@@ -10,6 +10,7 @@
 
 struct service;
 struct prediction_log;
+struct service_review;
 
 /* ---- the classifier, behind a table so that tests can put their own in ---- */
 
@@ -98,6 +99,7 @@ struct service_options {
     unsigned deadline_ms;             /* from submission to the start of work; 0: 30 s */
     const struct clock *clock;        /* borrowed */
     struct prediction_log *log;       /* of finished predictions; borrowed, NULL: none */
+    struct service_review *review;    /* keeps some of their photos; borrowed, NULL: none */
     const char *const *endpoints;     /* route templates for metric labels; borrowed */
     size_t endpoint_count;
     uint64_t memory_limit_bytes; /* what aidetect_memory_limit_bytes says; 0: found out */

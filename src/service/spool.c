@@ -44,12 +44,14 @@ static bool write_all(int fd, const uint8_t *at, size_t len)
 }
 
 /* Appends whole, or leaves the file as it was. */
-static enum status append(struct service_spool *spool, struct bytes data, struct err *err)
+static enum status append(struct service_spool *spool, struct bytes data,
+                          enum service_spool_sync sync, struct err *err)
 {
     if (spool->size + data.len > spool->bytes_max)
         return err_set(err, ST_LIMIT, "the spool holds %zu bytes, %zu more are over %zu",
                        spool->size, data.len, spool->bytes_max);
-    if (!write_all(spool->fd, data.at, data.len) || fdatasync(spool->fd) != 0) {
+    if (!write_all(spool->fd, data.at, data.len) ||
+        (sync == SERVICE_SPOOL_SYNCED && fdatasync(spool->fd) != 0)) {
         enum status st = failed("write", err);
         /* What cannot be taken back is a broken line to the reader. */
         return ftruncate(spool->fd, (off_t)spool->size) == 0 ? st : ST_IO;
@@ -103,7 +105,8 @@ static enum status take_over(struct service_spool *spool, int fd, struct err *er
         return ST_OK;
     if (pread(fd, at, len, 0) == (ssize_t)len) {
         at[len] = '\n';
-        st = append(spool, (struct bytes){at, len + (at[len - 1] != '\n')}, err);
+        st = append(spool, (struct bytes){at, len + (at[len - 1] != '\n')}, SERVICE_SPOOL_SYNCED,
+                    err);
         if (st == ST_OK && ftruncate(fd, 0) != 0)
             st = failed("empty", err); /* then it comes twice, which does no harm */
     }
@@ -169,13 +172,13 @@ void service_spool_close(struct service_spool *spool)
 /* ---- use ---- */
 
 enum status service_spool_add(struct service_spool *spool, const struct service_record *records,
-                              size_t count, struct err *err)
+                              size_t count, enum service_spool_sync sync, struct err *err)
 {
     buf_reset(&spool->text);
     for (size_t i = 0; i < count; i++)
         service_record_write_line(&spool->text, &records[i]);
     enum status st = buf_check(&spool->text, "a batch for the spool", err);
-    return st == ST_OK ? append(spool, buf_bytes(&spool->text), err) : st;
+    return st == ST_OK ? append(spool, buf_bytes(&spool->text), sync, err) : st;
 }
 
 enum status service_spool_read(struct service_record *out, size_t *count, size_t max,

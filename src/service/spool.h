@@ -12,9 +12,11 @@ enum status service_spool_open(struct service_spool **out, const char *folder, s
                                struct err *err) MUST_USE;
 void service_spool_close(struct service_spool *spool); /* keeps the file; NULL is fine */
 
-/* Appends and syncs; all of them or none.  ST_LIMIT: over bytes_max. */
+/* What an added record outlives: the process, or the machine as well. */
+enum service_spool_sync { SERVICE_SPOOL_WRITTEN, SERVICE_SPOOL_SYNCED };
+/* Appends; all of them or none.  ST_LIMIT: over bytes_max. */
 enum status service_spool_add(struct service_spool *spool, const struct service_record *records,
-                              size_t count, struct err *err) MUST_USE;
+                              size_t count, enum service_spool_sync sync, struct err *err) MUST_USE;
 /* Up to `max` records from where the last service_spool_done left off.  Lines that are no record,
  * as a crash leaves them, are passed over and counted in *broken. */
 enum status service_spool_read(struct service_record *out, size_t *count, size_t max,

@@ -27,5 +27,7 @@ const struct store_migration store_migrations[] = {
      "CREATE INDEX predictions_time ON predictions (time_us);"
      "CREATE INDEX predictions_photo ON predictions (photo_sha256);"
      "CREATE INDEX predictions_request ON predictions (request_id)"},
+    {2, "predictions: kept for review", /* with this probability; 0: the photo was not kept */
+     "ALTER TABLE predictions ADD COLUMN sample_rate DOUBLE PRECISION NOT NULL DEFAULT 0"},
 };
 const size_t store_migration_count = ARRAY_LEN(store_migrations);

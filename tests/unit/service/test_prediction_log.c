@@ -2,6 +2,9 @@
  * a crash left behind.  No sleeps: flush returns when everything is kept somewhere. */
 #include "support/unit.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "service/prediction_log.h"
 #include "service/spool.h"
 #include "support/postgres.h"
@@ -148,7 +151,7 @@ static void test_what_a_crash_left_behind_is_replayed(void **state)
     assert_int_equal(service_record_insert(store, records, 1, &err), ST_OK);
     store_close(store);
     assert_int_equal(service_spool_open(&spool, fixture->folder.path, 1u << 20, &err), ST_OK);
-    assert_int_equal(service_spool_add(spool, records, 3, &err), ST_OK);
+    assert_int_equal(service_spool_add(spool, records, 3, SERVICE_SPOOL_SYNCED, &err), ST_OK);
     service_spool_close(spool);
     FILE *file = fopen(temp_path(path, &fixture->folder, "spool-0.jsonl"), "ab");
     assert_non_null(file);
@@ -256,21 +259,83 @@ static void test_a_full_spool_drops(void **state)
     (void)close(ends[0]);
 }
 
-static void test_a_full_ring_drops(void **state)
+/* ---- the database slow ---- */
+
+#define SLOW_BATCH   10
+#define SLOW_RECORDS 100
+
+struct slow {
+    struct fixture *fixture;
+    struct prediction_log *log;
+    bool kill;
+};
+
+/* As long as this goes on nobody else writes to the database. */
+static enum status add_meanwhile(struct store *store, void *payload, struct err *err)
+{
+    struct slow *slow = payload;
+    enum status st = store_run(store, "DELETE FROM predictions WHERE run = -1", NULL, 0, NULL, err);
+
+    if (st != ST_OK)
+        return st;
+    add(slow->log, slow->fixture, 0, SLOW_RECORDS);
+    struct prediction_log_state now = state_of(slow->log);
+    assert_int_equal(now.waiting, SLOW_BATCH);
+    assert_int_equal(now.spooled, SLOW_RECORDS - SLOW_BATCH);
+    assert_int_equal(now.written + now.dropped, 0);
+    if (slow->kill)
+        (void)kill(getpid(), SIGKILL);
+    return ST_OK;
+}
+
+static void add_to_slow_database(struct fixture *fixture, struct prediction_log *log, bool killed)
+{
+    struct slow slow = {fixture, log, killed};
+    struct store *store = NULL;
+    struct err err;
+
+    assert_int_equal(store_open(&store, fixture->url, NULL, &err), ST_OK);
+    assert_int_equal(store_transaction(store, add_meanwhile, &slow, &err), ST_OK);
+    store_close(store);
+}
+
+static const struct prediction_log_options slow_options = {.batch_rows = SLOW_BATCH,
+                                                           .interval_ms = 60000};
+
+static void test_a_slow_database_loses_nothing(void **state)
 {
     struct fixture *fixture = *state;
-    /* 8 records fit while the writer waits for more: 60 s, or a flush. */
-    struct prediction_log *log =
-        open_log(fixture, &(struct prediction_log_options){.batch_rows = 1, .interval_ms = 60000});
+    struct prediction_log *log = open_log(fixture, &slow_options);
 
-    for (int64_t i = 0; i < 20000; i++)
-        add(log, fixture, i, 1);
+    add_to_slow_database(fixture, log, false);
     prediction_log_flush(log);
-    struct prediction_log_state now = state_of(log);
-    assert_int_equal(now.written + now.dropped, 20000);
-    assert_true(now.dropped > 0);
+    assert_int_equal(state_of(log).dropped, 0);
     prediction_log_close(log);
-    assert_int_equal(ask(fixture, "SELECT count(*) FROM predictions"), (int64_t)now.written);
+    prediction_log_close(open_log(fixture, &slow_options)); /* what was left in the spool */
+    assert_int_equal(ask(fixture, "SELECT count(*) FROM predictions"), SLOW_RECORDS);
+    assert_int_equal(ask(fixture, "SELECT max(sequence) FROM predictions"), SLOW_RECORDS);
+}
+
+/* However slow the database was. */
+static void test_a_kill_takes_one_batch_at_most(void **state)
+{
+    struct fixture *fixture = *state;
+    int status = 0;
+
+    prediction_log_close(open_log(fixture, &slow_options)); /* the schema is there */
+    pid_t child = fork();
+    if (child == 0) {
+        add_to_slow_database(fixture, open_log(fixture, &slow_options), true);
+        _exit(1);
+    }
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    struct prediction_log *log = open_log(fixture, &slow_options);
+    prediction_log_flush(log);
+    prediction_log_close(log);
+    prediction_log_close(open_log(fixture, &slow_options));
+    assert_int_equal(ask(fixture, "SELECT count(*) FROM predictions"), SLOW_RECORDS - SLOW_BATCH);
 }
 
 /* While the server is down records are spooled; back again, they come in their order, once. */
@@ -317,7 +382,7 @@ static void test_two_processes_have_two_spools(void **state)
 
     assert_int_equal(service_spool_open(&first, fixture->folder.path, 65536, &err), ST_OK);
     assert_int_equal(service_spool_open(&second, fixture->folder.path, 65536, &err), ST_OK);
-    assert_int_equal(service_spool_add(second, &record, 1, &err), ST_OK);
+    assert_int_equal(service_spool_add(second, &record, 1, SERVICE_SPOOL_WRITTEN, &err), ST_OK);
     assert_true(service_spool_is_empty(first));
     service_spool_close(first);
     service_spool_close(second);
@@ -406,7 +471,8 @@ int main(void)
     const struct CMUnitTest on_sqlite[] = {
         SHARED(SQLITE),
         SQLITE(test_a_full_spool_drops),
-        SQLITE(test_a_full_ring_drops),
+        SQLITE(test_a_slow_database_loses_nothing),
+        SQLITE(test_a_kill_takes_one_batch_at_most),
         SQLITE(test_two_processes_have_two_spools),
     };
     const struct CMUnitTest on_postgres[] = {SHARED(PG), PG(test_a_server_that_comes_back)};
