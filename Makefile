@@ -4,6 +4,7 @@ PHOTOS ?=
 SAN ?= address
 T ?=
 S ?= 60
+SECONDS ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
 .DEFAULT_GOAL := help
@@ -34,8 +35,8 @@ lint: deps build ## format, static analysis, layers, sizes, banned functions, do
 bench: deps build ## measure; writes build/bench.json
 	@if [ -x bench/run.sh ]; then exec bench/run.sh; else echo "no benchmark in this tree"; fi
 
-fuzz: deps ## one fuzz target for S seconds: make fuzz T=png S=60
-	@tools/fuzz.sh "$(T)" "$(S)"
+fuzz: deps ## one fuzz target: make fuzz T=png S=60; all in turn: make fuzz SECONDS=600
+	@tools/fuzz.sh "$(or $(T),$(if $(SECONDS),all))" "$(or $(SECONDS),$(S))"
 
 format: ## clang-format every C file
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

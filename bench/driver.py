@@ -10,6 +10,7 @@ import array
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import statistics
@@ -220,15 +221,16 @@ def measure_photos(figures, options, photos):
 # Service ---------------------------------------------------------------------------------------
 
 class Server:
-    """The real server on a free port, one worker, pinned to the measured core."""
+    """The real server, or another, on a free port, one worker, pinned to the measured core."""
 
-    def __init__(self):
+    def __init__(self, command=None, extra_environment=None):
         self.started = time.monotonic()
         self.process = subprocess.Popen(
+            command or
             [os.path.join(BUILD, "aidetect"), "serve", "--listen", "127.0.0.1:0", "--model",
              os.path.join(WORK, "model.safetensors"), "--workers", "1"],
             stdout=subprocess.PIPE, stderr=open(os.path.join(WORK, "server.log"), "w"),
-            preexec_fn=pin(MEASURED_CORE))
+            env={**os.environ, **(extra_environment or {})}, preexec_fn=pin(MEASURED_CORE))
         self.port = None
         for line in self.process.stdout:
             found = re.search(rb"127\.0\.0\.1:(\d+)", line)
@@ -237,7 +239,7 @@ class Server:
                 break
         if not self.port:
             self.stop()
-            raise OSError("aidetect serve printed no port")
+            raise OSError("the server printed no port, see build/bench/server.log")
 
     def first_answer_ms(self, request):
         """Milliseconds from spawning to the first 200."""
@@ -251,7 +253,7 @@ class Server:
             except OSError:
                 pass
             time.sleep(0.001)
-        raise OSError("aidetect serve gave no answer")
+        raise OSError("the server gave no answer")
 
     def rss_mb(self):
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
@@ -323,6 +325,92 @@ def measure_service(figures, options, photos):
         figures[f"predict_8_clients_{key}"] = together[key]
 
 
+# The least server there can be, and the usual one -----------------------------------------------
+
+def measure_floor(figures, options, photos):
+    """A request's cost beyond the kernel's, the client's and the network's: rounds in turn."""
+    rounds, count = (3, 100) if options.quick else (7, 150)
+    own, floor, transport = [], [], []
+    server = Server()
+    try:
+        server.first_answer_ms(build_request(photos[0]))
+        warm = load(server, 1, 100, photos)
+        work_ms = max(1, round(warm["latency_p50_ms"] - warm["overhead_p50_us"] / 1e3))
+        least = Server([tool("bench_floor"), str(work_ms)])
+        try:
+            load(least, 1, 20, photos)
+            for _ in range(rounds):
+                before = server.transport_cpu_us()
+                own.append(load(server, 1, count, photos)["overhead_p50_us"])
+                transport.append((server.transport_cpu_us() - before) / count)
+                floor.append(load(least, 1, count, photos)["overhead_p50_us"])
+        finally:
+            least.process.send_signal(signal.SIGTERM)
+            cpu = json.loads(least.process.stdout.read())["cpu_us"]
+            least.process.wait()
+    finally:
+        server.stop()
+    figures["request_floor_us"] = statistics.median(floor)
+    figures["request_beyond_floor_us"] = statistics.median(a - b for a, b in zip(own, floor))
+    figures["request_floor_cpu_us"] = cpu
+    figures["request_beyond_floor_cpu_us"] = statistics.median(transport) - cpu
+
+
+def health_per_s(server, seconds):
+    """GET /health by 16 kept connections of wrk on the other core."""
+    done = subprocess.run(
+        ["wrk", "-t1", "-c16", f"-d{seconds}", f"http://127.0.0.1:{server.port}/health"],
+        stdout=subprocess.PIPE, check=True, text=True, preexec_fn=pin(OTHER_CORE))
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout).group(1))
+
+
+def best_within(server, photos, count, p99_ms):
+    """Requests a second of the number of clients that gives most without a larger p99."""
+    best = None
+    for clients in (2, 4, 8, 16):
+        found = load(server, clients, count, photos)
+        if found["latency_p99_ms"] <= p99_ms and \
+                (best is None or found["requests_per_s"] > best["requests_per_s"]):
+            best = found
+    return best
+
+
+def measure_usual(figures, options):
+    """Against FastAPI, uvicorn and PyTorch: 200 KB photos, one core each, rounds in turn."""
+    folder = os.path.join(WORK, "large")
+    if not os.path.isdir(folder):
+        subprocess.run([tool("make_photos"), folder, "12"], check=True)
+    photos = [os.path.join(folder, name) for name in sorted(os.listdir(folder))
+              if name.endswith(".jpg")]
+    rounds, count, seconds = (1, 40, 2) if options.quick else (3, 80, 3)
+    ratios, health, ours_best, theirs_best = [], [], [], []
+    theirs = Server(["/usr/bin/python3", os.path.join(ROOT, "bench", "peer_fastapi.py"),
+                     os.path.join(WORK, "model.safetensors")],
+                    {**TORCH_MEMORY, "OMP_NUM_THREADS": "1"})
+    ours = Server()
+    try:
+        for server in (ours, theirs):
+            server.first_answer_ms(build_request(photos[0]))
+            load(server, 2, 20, photos)
+        for _ in range(rounds):
+            peer = load(theirs, 4, count, photos)
+            mine = best_within(ours, photos, count, peer["latency_p99_ms"])
+            if mine:
+                ratios.append(mine["requests_per_s"] / peer["requests_per_s"])
+                ours_best.append(mine["requests_per_s"])
+                theirs_best.append(peer["requests_per_s"])
+            health.append(health_per_s(ours, seconds) / health_per_s(theirs, seconds))
+        figures["fastapi_rss_mb"] = theirs.rss_mb()
+        figures["vs_fastapi_rss"] = ours.rss_mb() / theirs.rss_mb()
+    finally:
+        ours.stop()
+        theirs.stop()
+    figures["vs_fastapi_predict"] = statistics.median(ratios)
+    figures["predict_200_kb_per_s"] = statistics.median(ours_best)
+    figures["fastapi_predict_200_kb_per_s"] = statistics.median(theirs_best)
+    figures["vs_fastapi_health"] = statistics.median(health)
+
+
 # Report ----------------------------------------------------------------------------------------
 
 ROWS = (  # key, what, unit, target
@@ -348,9 +436,17 @@ ROWS = (  # key, what, unit, target
     ("predict_8_clients_latency_p50_ms", "  latency, median", "ms", None),
     ("predict_8_clients_latency_p99_ms", "  latency, 99th percentile", "ms", None),
     ("request_overhead_us", "  1 client: latency less inference_time_ms", "us", ("<=", 300)),
+    ("request_floor_us", "  the same of the least server there can be", "us", None),
+    ("request_beyond_floor_us", "  overhead beyond that", "us", None),
     ("request_transport_cpu_us", "  CPU outside the worker a request", "us", None),
+    ("request_beyond_floor_cpu_us", "  beyond that of the least server", "us", ("<=", 60)),
     ("start_ms", "start to first answer", "ms", ("<=", 150)),
     ("rss_mb", "resident memory after the requests", "MB", ("<=", 120)),
+    ("predict_200_kb_per_s", "POST /predict, 200 KB, p99 as FastAPI's", "requests/s", None),
+    ("fastapi_predict_200_kb_per_s", "  FastAPI, uvicorn, PyTorch, 4 clients", "requests/s", None),
+    ("vs_fastapi_predict", "  ours / theirs", "x", (">=", 8)),
+    ("vs_fastapi_health", "GET /health, ours / theirs", "x", (">=", 20)),
+    ("vs_fastapi_rss", "resident memory, ours / theirs", "x", ("<=", 1 / 6)),
 )
 
 
@@ -397,16 +493,28 @@ def main():
     parser.add_argument("--model", help="weights file or network description")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     parser.add_argument("--no-peers", dest="peers", action="store_false")
+    parser.add_argument("--only", choices=["network", "decoding", "photos", "service", "floor",
+                                           "fastapi"], help="one part")
     options = parser.parse_args()
     options.model = find_model(options.model)
     photos, source = pick_photos(60)
     figures = dict.fromkeys(KEYS)
     figures.update(model=os.path.relpath(options.model, ROOT), photos=source,
                    load_average=os.getloadavg()[0])
-    attempt("network", measure_network, figures, options, photos)
-    attempt("decoding", measure_decode, figures)
-    attempt("photos", measure_photos, figures, options, photos)
-    attempt("service", measure_service, figures, options, photos)
+    parts = {
+        "network": (measure_network, figures, options, photos),
+        "decoding": (measure_decode, figures),
+        "photos": (measure_photos, figures, options, photos),
+        "service": (measure_service, figures, options, photos),
+        "floor": (measure_floor, figures, options, photos),
+        "fastapi": (measure_usual, figures, options),
+    }
+    os.makedirs(WORK, exist_ok=True)
+    if options.only and options.model.endswith(".safetensors"):
+        shutil.copy(options.model, os.path.join(WORK, "model.safetensors"))
+    for part, call in parts.items():
+        if options.only in (None, part) and (options.peers or part != "fastapi"):
+            attempt(part, *call)
     print_table(figures)
     with open(os.path.join(ROOT, "build", "bench.json"), "w", encoding="utf-8") as file:
         json.dump(figures, file, indent=2)

@@ -168,4 +168,5 @@ def main():
         print(f"{time.process_time() - started:.6f}", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
