@@ -20,7 +20,8 @@
 #include "http/tls.h"
 #include "http/watch.h"
 
-#define CONNECTION_MEMORY (64u << 10) /* head of a request and of its answer */
+#define CONNECTION_MEMORY (64u << 10) /* heads, and half of it at a time of a body */
+#define HEAD_MAX          (32u << 10)
 #define RETRY_AFTER_S     1
 #define ANSWER_TIMEOUT_MS 30000 /* for a client that does not read its answer */
 
@@ -260,16 +261,22 @@ static size_t count_visible(const char *at, size_t len)
     return count;
 }
 
+static size_t head_size(const struct http_request *request)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+    return info ? info->header_size : 0;
+}
+
 /* The transport drops a last field that is folded over two lines, and what follows a NUL: somebody
  * in front of us may have read it.  So whatever is in its memory from the version to the end of
  * the head must be in what it gave us. */
 static bool is_whole(const struct http_request *request, const char *method, const char *version,
                      const struct field_list *list)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     uintptr_t start = (uintptr_t)version;
-    uintptr_t end = (uintptr_t)method + (info ? info->header_size : 0);
+    uintptr_t end = (uintptr_t)method + head_size(request);
     size_t given = count_visible(version, strlen(version));
 
     if (start < (uintptr_t)method || end < start || end - start > CONNECTION_MEMORY)
@@ -358,6 +365,11 @@ static bool read_head(struct http_request *request, const char *method, const ch
     if (!refusal && !is_whole(request, method, version, &list)) {
         (void)err_set(&err, ST_INVALID, "the head has a folded field or a NUL");
         refusal = 400;
+    }
+    if (!refusal && head_size(request) > HEAD_MAX) {
+        (void)err_set(&err, ST_LIMIT, "the head has %zu bytes, the limit is %u", head_size(request),
+                      HEAD_MAX);
+        refusal = 431;
     }
     if (refusal) {
         http_request_refuse(request, refusal, err.msg);
