@@ -22,6 +22,27 @@ file() {
     fi
 }
 
+# Folders that a command of ours fills: nothing else may lie in them.
+folder() {
+    if [ -z "$check" ]; then
+        mkdir -p "$1" && rm -rf "${1:?}" && cp -r "$made_there/$2" "$1"
+    elif ! diff -rq "$made_there/$2" "$1" >/dev/null; then
+        diff -rq "$made_there/$2" "$1" || true
+        echo "$1 is stale: run tools/generate.sh"
+        stale=1
+    fi
+}
+
 file docs/CONFIGURATION.md markdown
 file configs/aidetect.yaml example
+made_there=$(mktemp -d)
+trap 'rm -rf "$made_there"' EXIT
+for what in rules dashboards ownership; do
+    env -i "$program" $what --out "$made_there" >/dev/null
+done
+folder deploy/prometheus prometheus
+folder deploy/alertmanager alertmanager
+folder deploy/grafana grafana
+folder docs/ALERTS.md ALERTS.md
+folder docs/METRICS.md METRICS.md
 exit $stale

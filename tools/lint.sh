@@ -37,6 +37,7 @@ check layers tools/check_layers.sh
 check sizes tools/check_sizes.sh
 check banned tools/check_banned.sh
 check docs tools/check_docs.sh
+check alerts tools/check_alerts.sh
 check generated tools/generate.sh --check
 check shell check_shell
 check cppcheck check_cppcheck

@@ -282,6 +282,56 @@ static const struct cli_option predictions_options[] = {
     SET_OPTION,
 };
 
+#define OUT_OPTION(folder)                                                                         \
+    {                                                                                              \
+        .name = "out", .short_name = 'o', .type = CLI_TEXT, .value_name = "DIR",                   \
+        .initial = (folder), .help = "folder to write to"                                          \
+    }
+static const struct cli_option rules_options[] = {
+    OUT_OPTION("deploy"),
+    {.name = "target",
+     .type = CLI_TEXT,
+     .value_name = "HOST:PORT",
+     .initial = "api:8080",
+     .help = "where Prometheus finds the service"},
+    {.name = "alertmanager",
+     .type = CLI_TEXT,
+     .value_name = "HOST:PORT",
+     .initial = "alertmanager:9093",
+     .help = "where Prometheus finds Alertmanager"},
+    {.name = "webhook",
+     .type = CLI_TEXT,
+     .value_name = "URL",
+     .initial = "http://incidents:8080/alerts",
+     .help = "where Alertmanager sends notifications"},
+    {.name = "grafana",
+     .type = CLI_TEXT,
+     .value_name = "URL",
+     .initial = "http://localhost:3000",
+     .help = "of the dashboards that alerts link to"},
+    {.name = "runbooks",
+     .type = CLI_TEXT,
+     .value_name = "URL",
+     .initial = "docs/runbooks",
+     .help = "folder or address of the runbooks that alerts link to"},
+    {.name = "set",
+     .short_name = 's',
+     .type = CLI_TEXT,
+     .repeatable = true,
+     .value_name = "ALERT.NAME=VALUE",
+     .help = "another threshold or duration: HighLatency.threshold=3, HighLatency.for=10m; may be "
+             "repeated"},
+    {.name = "time-scale",
+     .type = CLI_DOUBLE,
+     .value_name = "X",
+     .low = 0.0001,
+     .top = 1,
+     .initial = "1",
+     .help = "every duration in multiples of the table's, for trials"},
+};
+static const struct cli_option dashboards_options[] = {OUT_OPTION("deploy")};
+static const struct cli_option ownership_options[] = {OUT_OPTION("docs")};
+
 static const struct cli_option train_options[] = {
     {.name = "config",
      .short_name = 'c',
@@ -524,6 +574,30 @@ const struct cli_command cli_commands[] = {
      .examples = "aidetect store status\n"
                  "aidetect store migrate --set store.url=postgresql://db.example/aidetect",
      .run = cmd_store},
+    {.name = "rules",
+     .summary = "write rules and routing for Prometheus and Alertmanager",
+     OPTIONS(rules_options),
+     .description =
+         "Writes prometheus/prometheus.yml, the rules, a test of each alert for promtool, and "
+         "alertmanager/alertmanager.yml, all from the program's own tables: an alert over a metric "
+         "that does not exist cannot be written.",
+     .examples = "aidetect rules --out deploy\n"
+                 "aidetect rules --out /etc/aidetect/monitoring --target 10.0.0.5:8080 --set "
+                 "HighLatency.threshold=3",
+     .run = cmd_rules},
+    {.name = "dashboards",
+     .summary = "write Grafana's dashboards",
+     OPTIONS(dashboards_options),
+     .description = "Writes grafana/dashboards/ and what Grafana needs to find them, "
+                    "grafana/provisioning/.",
+     .examples = "aidetect dashboards --out deploy",
+     .run = cmd_dashboards},
+    {.name = "ownership",
+     .summary = "write who owns which alert, and what is measured",
+     OPTIONS(ownership_options),
+     .description = "Writes ALERTS.md (severities, escalation, owners, runbooks) and METRICS.md.",
+     .examples = "aidetect ownership --out docs",
+     .run = cmd_ownership},
     {.name = "train",
      .summary = "train a model on labelled photos",
      OPTIONS(train_options),

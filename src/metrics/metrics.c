@@ -104,7 +104,7 @@ static enum status open_metric(struct metric *out, const struct metrics_spec *sp
 enum status metrics_open(struct metrics **out, const struct metrics_spec *specs, size_t count,
                          struct err *err)
 {
-    struct err local;
+    struct err local = {0};
     struct metrics *metrics = mem_alloc(1, sizeof *metrics);
 
     err = err ? err : &local;

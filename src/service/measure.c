@@ -1,5 +1,6 @@
 #include "service/measure.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -313,6 +314,7 @@ enum status measure_open(struct measure **out, const struct service_options *opt
         return st;
     }
     begin_series(measure);
+    metrics_set(measure->metrics, METRIC_DRIFT_SCORE, NULL, NAN);
     metrics_set(measure->metrics, METRIC_MODEL_INFO, first, 1);
     metrics_set(measure->metrics, METRIC_BUILD_INFO, first, 1);
     metrics_set(measure->metrics, METRIC_MODEL_THRESHOLD, NULL, options->classifier.threshold);
