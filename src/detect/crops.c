@@ -32,16 +32,42 @@ static uint32_t row_texture(const uint8_t *green, size_t stride, uint32_t count)
     return sum;
 }
 
+/* The same of every second row of a whole tile.  All three channels are stepped through, which is
+ * faster than to pick one; the last bytes may be the next row's, which is always there. */
+VECTORISED static uint32_t whole_texture(const uint8_t *restrict green, size_t stride)
+{
+    uint16_t sums[3 * TILE] = {0};
+    uint32_t sum = 0;
+
+    for (uint32_t y = 0; y < TILE; y += ROW_STRIDE) {
+        const uint8_t *row = green + y * stride;
+        const uint8_t *below = row + stride;
+        for (uint32_t i = 0; i < 3 * TILE; i++) {
+            uint8_t right = (uint8_t)(MAX_OF(row[i], row[i + 3]) - MIN_OF(row[i], row[i + 3]));
+            uint8_t down = (uint8_t)(MAX_OF(row[i], below[i]) - MIN_OF(row[i], below[i]));
+            right = right < CONTRAST ? right : CONTRAST;
+            down = down < CONTRAST ? down : CONTRAST;
+            sums[i] = (uint16_t)(sums[i] + right + down);
+        }
+    }
+    for (uint32_t x = 0; x < TILE; x++)
+        sum += sums[3 * x];
+    return sum;
+}
+
 static uint32_t tile_texture(const struct image *photo, uint32_t column, uint32_t row)
 {
     size_t stride = (size_t)3 * photo->width;
     uint32_t x = column * TILE;
     uint32_t width = MIN_OF(TILE, photo->width - 1 - x);
     uint32_t bottom = MIN_OF((row + 1) * TILE, photo->height - 1);
+    const uint8_t *green = photo->rgb + (size_t)3 * x + 1;
     uint32_t sum = 0;
 
+    if (width == TILE && bottom == (row + 1) * TILE)
+        return whole_texture(green + stride * row * TILE, stride);
     for (uint32_t y = row * TILE; y < bottom; y += ROW_STRIDE)
-        sum += row_texture(photo->rgb + stride * y + (size_t)3 * x + 1, stride, width);
+        sum += row_texture(green + stride * y, stride, width);
     return sum;
 }
 
