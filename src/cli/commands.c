@@ -353,6 +353,65 @@ static const struct cli_option train_options[] = {
      .help = "folder for weights, checkpoints and run.json"},
 };
 
+static const struct cli_option twins_options[] = {
+    {.name = "vae",
+     .type = CLI_TEXT,
+     .repeatable = true,
+     .value_name = "FILE",
+     .help = "autoencoders: a folder of NAME_encoder.safetensors and NAME_decoder.safetensors, or "
+             "one of such a pair; may be repeated"},
+    {.name = "output",
+     .short_name = 'o',
+     .type = CLI_TEXT,
+     .value_name = "DIR",
+     .help = "folder for the twins and their manifest.tsv"},
+    {.name = "pick",
+     .type = CLI_TEXT,
+     .value_name = "random|all|NAME",
+     .initial = "random",
+     .help = "which autoencoder a photo goes through: one of them by a hash of the photo, each of "
+             "them, or always this one"},
+    {.name = "mix",
+     .type = CLI_TEXT,
+     .value_name = "SHARE",
+     .initial = "1",
+     .help = "share of the fake in each pixel, the rest is the photo; 0.2-0.8: drawn for each "
+             "photo"},
+    {.name = "seed",
+     .type = CLI_INT,
+     .value_name = "N",
+     .low = 0,
+     .top = 1e15,
+     .initial = "1",
+     .help = "of what is picked and drawn for each photo"},
+    {.name = "crop",
+     .type = CLI_INT,
+     .value_name = "PX",
+     .low = 0,
+     .top = 16384,
+     .initial = "0",
+     .help = "only the middle of a photo, at most this a side; 0: all of it"},
+    {.name = "role",
+     .type = CLI_TEXT,
+     .value_name = "NAME",
+     .initial = "train",
+     .help = "of a manifest: real photos with this role"},
+    {.name = "source",
+     .type = CLI_TEXT,
+     .value_name = "NAME",
+     .help = "of photos without a manifest; without it the name of their folder"},
+    {.name = "tile",
+     .type = CLI_INT,
+     .value_name = "PX",
+     .low = 64,
+     .top = 1536,
+     .initial = "768",
+     .help = "larger photos go through in parts of this side: less memory, more time, the same "
+             "pixels"},
+    WORKERS_OPTION,
+    {.name = "quiet", .short_name = 'q', .type = CLI_FLAG, .help = "no progress, no summary line"},
+};
+
 static const struct cli_option evaluate_options[] = {
     MODEL_OPTION,
     {.name = "data",
@@ -608,6 +667,26 @@ const struct cli_command cli_commands[] = {
      .examples = "aidetect train --config configs/train_config.yaml\n"
                  "aidetect train --set seed=7 --output runs/seed-7",
      .run = cmd_train},
+    {.name = "twins",
+     .summary = "make fakes with the content of real photos, for training",
+     .operands = "PHOTO|FOLDER|MANIFEST.tsv...",
+     .operands_min = 1,
+     OPTIONS(twins_options),
+     .description =
+         "Sends real photos through the tiny autoencoders of image generators (TAESD family: "
+         "SD 1/2, SDXL, SD 3, FLUX.1, FLUX.2) and writes what comes out as PNG: same content, "
+         "same size, the traces of a generator's decoder. A detector that is trained on both "
+         "cannot tell them apart by what they show.\n\n"
+         "manifest.tsv in the output lists them for training: label ai, family twin-NAME, the "
+         "source and size of the photo, and the photo itself in the column real. A file's name is "
+         "a hash of photo, autoencoder and settings: what is there is kept, and a run that was "
+         "interrupted goes on where it was.\n\n"
+         "Exit status: 0 when every twin is there, 2 when a photo failed, 74 when an autoencoder "
+         "could not be loaded.",
+     .examples = "aidetect twins --vae vae/ --output twins/ photos/manifest.tsv\n"
+                 "aidetect twins --vae vae/ --pick all --mix 0.2-0.8 -o twins/ photo.jpg\n"
+                 "aidetect twins --vae vae/ --crop 512 --workers 2 -o twins/ photos/",
+     .run = cmd_twins},
     {.name = "evaluate",
      .summary = "measure a model on labelled photos",
      OPTIONS(evaluate_options),

@@ -47,26 +47,28 @@ static void scatter(float *out, const float *in, size_t pixels, size_t lanes, si
 static void work_import(const struct nn_work *work)
 {
     const struct nn_maps *out = &work->out;
+    size_t maps = (size_t)out->maps;
+    size_t lanes = (size_t)out->lanes;
 
-    for (int n = 0; n < out->inputs; n++)
-        for (int m = 0; m < out->maps; m++)
-            gather(map_at(out, (size_t)(n * out->maps + m)), map_at(&work->in, (size_t)n),
-                   pixels_of(out), (size_t)out->lanes, (size_t)work->in.lanes,
-                   (size_t)(m * out->lanes));
+    for (size_t n = 0; n < (size_t)out->inputs; n++)
+        for (size_t m = 0; m < maps; m++)
+            gather(map_at(out, n * maps + m), map_at(&work->in, n), pixels_of(out), lanes,
+                   (size_t)work->in.lanes, m * lanes);
 }
 
 static void work_export(const struct nn_work *work)
 {
     const struct nn_maps *in = &work->in;
+    size_t maps = (size_t)in->maps;
+    size_t lanes = (size_t)in->lanes;
 
-    for (int n = 0; n < in->inputs; n++)
-        for (int m = 0; m < in->maps; m++)
-            scatter(map_at(&work->out, (size_t)n), map_at(in, (size_t)(n * in->maps + m)),
-                    pixels_of(in), (size_t)in->lanes, (size_t)work->out.lanes,
-                    (size_t)(m * in->lanes));
+    for (size_t n = 0; n < (size_t)in->inputs; n++)
+        for (size_t m = 0; m < maps; m++)
+            scatter(map_at(&work->out, n), map_at(in, n * maps + m), pixels_of(in), lanes,
+                    (size_t)work->out.lanes, m * lanes);
 }
 
-static struct nn_maps channels_last(const struct nn_tensor *tensor)
+static struct nn_maps plain_maps(const struct nn_tensor *tensor)
 {
     return (struct nn_maps){.at = tensor->at,
                             .inputs = tensor->n,
@@ -85,26 +87,26 @@ static enum status check_same(const struct nn_tensor *a, const struct nn_tensor 
 }
 
 enum status nn_program_import(struct nn_program *program, const struct nn_tensor *out,
-                              const struct nn_tensor *plain, struct err *err)
+                              const struct nn_tensor *channels_last, struct err *err)
 {
-    enum status st = check_same(out, plain, err);
+    enum status st = check_same(out, channels_last, err);
 
     if (st == ST_OK)
-        nn_program_work(
-            program, work_import,
-            &(struct nn_work){.out = nn_program_maps(program, out), .in = channels_last(plain)});
+        nn_program_work(program, work_import,
+                        &(struct nn_work){.out = nn_program_maps(program, out),
+                                          .in = plain_maps(channels_last)});
     return st;
 }
 
-enum status nn_program_export(struct nn_program *program, const struct nn_tensor *plain,
+enum status nn_program_export(struct nn_program *program, const struct nn_tensor *channels_last,
                               const struct nn_tensor *in, struct err *err)
 {
-    enum status st = check_same(plain, in, err);
+    enum status st = check_same(channels_last, in, err);
 
     if (st == ST_OK)
-        nn_program_work(
-            program, work_export,
-            &(struct nn_work){.out = channels_last(plain), .in = nn_program_maps(program, in)});
+        nn_program_work(program, work_export,
+                        &(struct nn_work){.out = plain_maps(channels_last),
+                                          .in = nn_program_maps(program, in)});
     return st;
 }
 
