@@ -180,7 +180,8 @@ out:
     mem_free((void *)(uintptr_t)file.at);
 }
 
-/* By autoencoder, then size: a session compiles once for a run of equals. */
+/* By autoencoder, then size: a session compiles once for a run of equals.  The same twin of two
+ * copies of a photo stands together. */
 static int compare_jobs(const void *a, const void *b)
 {
     const struct job *left = *(struct job *const *)a;
@@ -191,7 +192,22 @@ static int compare_jobs(const void *a, const void *b)
         order = (left->row.width > right->row.width) - (left->row.width < right->row.width);
     if (order == 0)
         order = (left->row.height > right->row.height) - (left->row.height < right->row.height);
-    return order ? order : (left > right) - (left < right);
+    return order ? order : strcmp(left->row.file, right->row.file);
+}
+
+/* Of copies only the first is made. */
+static void drop_repeated(struct team *team)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < team->pending_count; i++) {
+        struct job *job = team->pending[i];
+        if (kept > 0 && strcmp(team->pending[kept - 1]->row.file, job->row.file) == 0)
+            tell(team, TRAIN_TWINS_KEPT, NULL, NULL);
+        else
+            team->pending[kept++] = job;
+    }
+    team->pending_count = kept;
 }
 
 static void plan(struct team *team, const struct train_twins_input *inputs, size_t count)
@@ -202,6 +218,7 @@ static void plan(struct team *team, const struct train_twins_input *inputs, size
         if (team->jobs[i].pending)
             team->pending[team->pending_count++] = &team->jobs[i];
     qsort(team->pending, team->pending_count, sizeof(struct job *), compare_jobs);
+    drop_repeated(team);
 }
 
 /* Making ---------------------------------------------------------------------------------- */
