@@ -25,7 +25,7 @@ struct job {
     const struct train_twins_input *input;
     const struct train_vae *vae;
     bool pending;
-    struct twins_row row;
+    struct train_twins_row row;
 };
 
 struct team {
@@ -65,7 +65,7 @@ static void tell(struct team *team, enum train_twins_outcome outcome, const char
 /* Planning -------------------------------------------------------------------------------- */
 
 /* The middle of a photo, on the grid. */
-static void choose_crop(struct twins_row *row, uint32_t width, uint32_t height, uint32_t crop)
+static void choose_crop(struct train_twins_row *row, uint32_t width, uint32_t height, uint32_t crop)
 {
     row->width = crop ? MIN_OF(width, crop) : width;
     row->height = crop ? MIN_OF(height, crop) : height;
@@ -89,7 +89,7 @@ static void name_twin(struct job *job, const struct train_twins_options *options
 }
 
 static void add_job(struct team *team, const struct train_twins_input *input,
-                    const struct train_vae *vae, const struct twins_row *row, struct rng *rng)
+                    const struct train_vae *vae, const struct train_twins_row *row, struct rng *rng)
 {
     const struct train_twins_options *options = team->options;
     struct job *job = &team->jobs[team->job_count++];
@@ -119,7 +119,7 @@ static struct rng rng_of(uint64_t seed, const char *sha256)
 }
 
 /* row->real is `real`, PATH_MAX bytes of the caller's. */
-static enum status describe_photo(struct twins_row *row, char *real,
+static enum status describe_photo(struct train_twins_row *row, char *real,
                                   const struct train_twins_input *input, struct bytes file,
                                   const struct train_twins_options *options, struct err *err)
 {
@@ -136,7 +136,7 @@ static enum status describe_photo(struct twins_row *row, char *real,
     if (!realpath(input->path, real))
         return err_set(err, ST_IO, "its path cannot be resolved");
     row->real = real;
-    if (!twins_manifest_fits(real) || !twins_manifest_fits(input->source))
+    if (!train_twins_manifest_fits(real) || !train_twins_manifest_fits(input->source))
         return err_set(err, ST_UNSUPPORTED,
                        "a path or source with a tab or line end cannot stand in a manifest");
     return ST_OK;
@@ -146,7 +146,7 @@ static enum status plan_photo(struct team *team, const struct train_twins_input 
                               struct bytes file, struct err *err)
 {
     const struct train_twins_options *options = team->options;
-    struct twins_row row = {.file = ""};
+    struct train_twins_row row = {.file = ""};
     char real[PATH_MAX];
     enum status st = describe_photo(&row, real, input, file, options, err);
 
@@ -243,7 +243,7 @@ static double mix_pixels(struct image *photo, const float *fake, double share)
 static enum status decode(struct image *out, const struct job *job, struct arena *arena,
                           struct err *err)
 {
-    const struct twins_row *row = &job->row;
+    const struct train_twins_row *row = &job->row;
     struct bytes file = {0};
     struct image photo;
     enum status st = fs_read(&file, job->input->path, image_limits_default.bytes_max, err);
@@ -399,11 +399,11 @@ static enum status make_folders(const struct train_twins_options *options, struc
 
 static enum status write_manifest(const struct team *team, struct err *err)
 {
-    struct twins_row *rows = mem_alloc(team->job_count + 1, sizeof *rows);
+    struct train_twins_row *rows = mem_alloc(team->job_count + 1, sizeof *rows);
 
     for (size_t i = 0; i < team->job_count; i++)
         rows[i] = team->jobs[i].row;
-    enum status st = twins_manifest_write(team->options->output, rows, team->job_count, err);
+    enum status st = train_twins_manifest_write(team->options->output, rows, team->job_count, err);
     mem_free(rows);
     return st;
 }
@@ -420,7 +420,8 @@ enum status train_twins_run(struct train_twins_report *out, const struct train_t
         return st;
     st = make_folders(options, err);
     if (st == ST_OK)
-        st = twins_manifest_write(options->output, NULL, 0, err); /* refuses a foreign one early */
+        st = train_twins_manifest_write(options->output, NULL, 0,
+                                        err); /* refuses a foreign one early */
     if (st != ST_OK)
         return st;
     team.jobs = mem_alloc(most + 1, sizeof *team.jobs);

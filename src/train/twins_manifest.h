@@ -3,9 +3,9 @@
 
 #include "base/buf.h"
 
-#define TWINS_MANIFEST_BYTES_MAX (1u << 30)
+#define TRAIN_TWINS_MANIFEST_BYTES_MAX (1u << 30)
 
-struct twins_row {
+struct train_twins_row {
     char file[96]; /* below the folder; "" when there is no twin */
     const char *vae;
     const char *source;
@@ -19,8 +19,8 @@ struct twins_row {
 /* Writes folder/manifest.tsv: rows of an earlier list that are not among `rows` and whose files are
  * there, then `rows` by the order of their files.  ST_CONFLICT: there is a manifest of another
  * kind. */
-enum status twins_manifest_write(const char *folder, const struct twins_row *rows, size_t count,
-                                 struct err *err) MUST_USE;
+enum status train_twins_manifest_write(const char *folder, const struct train_twins_row *rows,
+                                       size_t count, struct err *err) MUST_USE;
 
 /* Whether a text can stand in a field. */
-bool twins_manifest_fits(const char *text);
+bool train_twins_manifest_fits(const char *text);

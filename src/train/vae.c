@@ -11,8 +11,8 @@
 struct train_vae {
     char name[TRAIN_VAE_NAME_SIZE];
     char encoder_sha256[HASH_HEX_SIZE], decoder_sha256[HASH_HEX_SIZE];
-    struct vae_shape shape;
-    float *values[VAE_STAGE_COUNT]; /* in the order of the stage's parameters */
+    struct train_vae_shape shape;
+    float *values[TRAIN_VAE_STAGE_COUNT]; /* in the order of the stage's parameters */
 };
 
 /* A network compiled for one size. */
@@ -25,7 +25,7 @@ struct compiled {
 
 struct train_vae_session {
     int tile_px;
-    struct compiled stages[VAE_STAGE_COUNT];
+    struct compiled stages[TRAIN_VAE_STAGE_COUNT];
 };
 
 /* Weights --------------------------------------------------------------------------------- */
@@ -35,7 +35,7 @@ static enum status take_tensor(float *out, const struct nn_parameter *parameter,
                                const struct nn_safetensors *decoder, struct err *err)
 {
     char name[NN_SAFETENSORS_NAME_SIZE];
-    bool encodes = vae_tensor_name(name, parameter->name);
+    bool encodes = train_vae_tensor_name(name, parameter->name);
     const struct nn_named_tensor *tensor = nn_safetensors_find(encodes ? encoder : decoder, name);
     const char *half = encodes ? "encoder" : "decoder";
 
@@ -51,13 +51,13 @@ static enum status take_tensor(float *out, const struct nn_parameter *parameter,
 }
 
 /* Counts what it takes: a tensor that nobody takes belongs to another architecture. */
-static enum status take_stage(struct train_vae *vae, enum vae_stage stage, int *taken,
+static enum status take_stage(struct train_vae *vae, enum train_vae_stage stage, int *taken,
                               const struct nn_safetensors *encoder,
                               const struct nn_safetensors *decoder, struct err *err)
 {
     struct nn_graph *graph = NULL;
     enum status st =
-        vae_graph_open(&graph, stage, &vae->shape, TRAIN_VAE_STRIDE, TRAIN_VAE_STRIDE, err);
+        train_vae_graph_open(&graph, stage, &vae->shape, TRAIN_VAE_STRIDE, TRAIN_VAE_STRIDE, err);
 
     if (st != ST_OK)
         return st;
@@ -70,7 +70,7 @@ static enum status take_stage(struct train_vae *vae, enum vae_stage stage, int *
     return st;
 }
 
-static enum status read_shape(struct vae_shape *out, const struct nn_safetensors *decoder,
+static enum status read_shape(struct train_vae_shape *out, const struct nn_safetensors *decoder,
                               struct err *err)
 {
     const struct nn_named_tensor *first = nn_safetensors_find(decoder, "1.weight");
@@ -100,8 +100,8 @@ static enum status take_weights(struct train_vae *vae, const struct nn_safetenso
     int taken = 0;
     enum status st = read_shape(&vae->shape, decoder, err);
 
-    for (int stage = 0; stage < VAE_STAGE_COUNT && st == ST_OK; stage++)
-        st = take_stage(vae, (enum vae_stage)stage, &taken, encoder, decoder, err);
+    for (int stage = 0; stage < TRAIN_VAE_STAGE_COUNT && st == ST_OK; stage++)
+        st = take_stage(vae, (enum train_vae_stage)stage, &taken, encoder, decoder, err);
     if (st == ST_OK && taken != encoder->count + decoder->count)
         st = err_set(err, ST_CORRUPT, "the files hold %d tensors, the network takes %d",
                      encoder->count + decoder->count, taken);
@@ -149,7 +149,7 @@ void train_vae_close(struct train_vae *vae)
 {
     if (!vae)
         return;
-    for (int stage = 0; stage < VAE_STAGE_COUNT; stage++)
+    for (int stage = 0; stage < TRAIN_VAE_STAGE_COUNT; stage++)
         mem_free(vae->values[stage]);
     mem_free(vae);
 }
@@ -178,11 +178,11 @@ uint64_t train_vae_multiply_adds(const struct train_vae *vae, uint32_t width, ui
 {
     uint64_t total = 0;
 
-    for (int stage = 0; stage < VAE_STAGE_COUNT; stage++) {
+    for (int stage = 0; stage < TRAIN_VAE_STAGE_COUNT; stage++) {
         struct nn_graph *graph = NULL;
-        int scale = stage == VAE_DOWN ? 1 : TRAIN_VAE_STRIDE;
-        if (vae_graph_open(&graph, (enum vae_stage)stage, &vae->shape, round_up(height) / scale,
-                           round_up(width) / scale, NULL) == ST_OK)
+        int scale = stage == TRAIN_VAE_DOWN ? 1 : TRAIN_VAE_STRIDE;
+        if (train_vae_graph_open(&graph, (enum train_vae_stage)stage, &vae->shape,
+                                 round_up(height) / scale, round_up(width) / scale, NULL) == ST_OK)
             total += nn_graph_multiply_adds(graph);
         nn_graph_close(graph);
     }
@@ -215,15 +215,15 @@ void train_vae_session_close(struct train_vae_session *session)
 {
     if (!session)
         return;
-    for (int stage = 0; stage < VAE_STAGE_COUNT; stage++)
+    for (int stage = 0; stage < TRAIN_VAE_STAGE_COUNT; stage++)
         drop(&session->stages[stage]);
     mem_free(session);
 }
 
 /* The stage for an input of (height, width); the one at hand when it fits. */
 static enum status compile(struct nn_inference **out, struct train_vae_session *session,
-                           enum vae_stage stage, const struct train_vae *vae, int height, int width,
-                           struct err *err)
+                           enum train_vae_stage stage, const struct train_vae *vae, int height,
+                           int width, struct err *err)
 {
     const struct nn_inference_options options = {.batch = 1, .precision = NN_FP32};
     struct compiled *compiled = &session->stages[stage];
@@ -231,7 +231,7 @@ static enum status compile(struct nn_inference **out, struct train_vae_session *
 
     if (compiled->vae != vae || compiled->height != height || compiled->width != width) {
         drop(compiled);
-        st = vae_graph_open(&compiled->graph, stage, &vae->shape, height, width, err);
+        st = train_vae_graph_open(&compiled->graph, stage, &vae->shape, height, width, err);
         if (st == ST_OK)
             st = nn_inference_open(&compiled->inference, compiled->graph, vae->values[stage],
                                    &options, err);
@@ -397,22 +397,22 @@ enum status train_vae_round_trip(float *out, struct train_vae_session *session,
                         .out = out,
                         .x = split(round_up(photo->width), session->tile_px),
                         .y = split(round_up(photo->height), session->tile_px)};
-    struct nn_inference *networks[VAE_STAGE_COUNT] = {NULL};
-    enum status st =
-        compile(&networks[VAE_DOWN], session, VAE_DOWN, vae, trip.y.window, trip.x.window, err);
+    struct nn_inference *networks[TRAIN_VAE_STAGE_COUNT] = {NULL};
+    enum status st = compile(&networks[TRAIN_VAE_DOWN], session, TRAIN_VAE_DOWN, vae, trip.y.window,
+                             trip.x.window, err);
 
     if (st == ST_OK)
-        st = compile(&networks[VAE_DEEP], session, VAE_DEEP, vae, trip.y.size / TRAIN_VAE_STRIDE,
-                     trip.x.size / TRAIN_VAE_STRIDE, err);
+        st = compile(&networks[TRAIN_VAE_DEEP], session, TRAIN_VAE_DEEP, vae,
+                     trip.y.size / TRAIN_VAE_STRIDE, trip.x.size / TRAIN_VAE_STRIDE, err);
     if (st == ST_OK)
-        st = compile(&networks[VAE_UP], session, VAE_UP, vae, trip.y.window / TRAIN_VAE_STRIDE,
-                     trip.x.window / TRAIN_VAE_STRIDE, err);
+        st = compile(&networks[TRAIN_VAE_UP], session, TRAIN_VAE_UP, vae,
+                     trip.y.window / TRAIN_VAE_STRIDE, trip.x.window / TRAIN_VAE_STRIDE, err);
     if (st != ST_OK)
         return st;
-    trip.deep_in = nn_inference_input(networks[VAE_DEEP]);
-    trip.deep_out = nn_inference_output(networks[VAE_DEEP]);
-    go_down(&trip, networks[VAE_DOWN]);
-    nn_inference_run(networks[VAE_DEEP]);
-    go_up(&trip, networks[VAE_UP]);
+    trip.deep_in = nn_inference_input(networks[TRAIN_VAE_DEEP]);
+    trip.deep_out = nn_inference_output(networks[TRAIN_VAE_DEEP]);
+    go_down(&trip, networks[TRAIN_VAE_DOWN]);
+    nn_inference_run(networks[TRAIN_VAE_DEEP]);
+    go_up(&trip, networks[TRAIN_VAE_UP]);
     return ST_OK;
 }

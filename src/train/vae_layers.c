@@ -18,35 +18,35 @@ enum width { FULL, LATENT, PIXELS }; /* channels that a layer gives */
 
 /* In the order of the round trip; `number` is the one in the tensors' names. */
 static const struct layer {
-    enum vae_stage stage;
+    enum train_vae_stage stage;
     char half; /* 'e' or 'd' */
     int number;
     enum kind kind;
     enum width width;
 } layers[] = {
-    {VAE_DOWN, 'e', 0, CONV, FULL},    {VAE_DOWN, 'e', 1, BLOCK, FULL},
-    {VAE_DOWN, 'e', 2, DOWN, FULL},    {VAE_DOWN, 'e', 3, BLOCK, FULL},
-    {VAE_DOWN, 'e', 4, BLOCK, FULL},   {VAE_DOWN, 'e', 5, BLOCK, FULL},
-    {VAE_DOWN, 'e', 6, DOWN, FULL},    {VAE_DOWN, 'e', 7, BLOCK, FULL},
-    {VAE_DOWN, 'e', 8, BLOCK, FULL},   {VAE_DOWN, 'e', 9, BLOCK, FULL},
-    {VAE_DOWN, 'e', 10, DOWN, FULL},   {VAE_DEEP, 'e', 11, DEEP, FULL},
-    {VAE_DEEP, 'e', 12, DEEP, FULL},   {VAE_DEEP, 'e', 13, DEEP, FULL},
-    {VAE_DEEP, 'e', 14, CONV, LATENT}, {VAE_DEEP, 'd', 0, CLAMP, LATENT},
-    {VAE_DEEP, 'd', 1, RELU, FULL},    {VAE_DEEP, 'd', 3, DEEP, FULL},
-    {VAE_DEEP, 'd', 4, DEEP, FULL},    {VAE_DEEP, 'd', 5, DEEP, FULL},
-    {VAE_UP, 'd', 7, UP, FULL},        {VAE_UP, 'd', 8, BLOCK, FULL},
-    {VAE_UP, 'd', 9, BLOCK, FULL},     {VAE_UP, 'd', 10, BLOCK, FULL},
-    {VAE_UP, 'd', 12, UP, FULL},       {VAE_UP, 'd', 13, BLOCK, FULL},
-    {VAE_UP, 'd', 14, BLOCK, FULL},    {VAE_UP, 'd', 15, BLOCK, FULL},
-    {VAE_UP, 'd', 17, UP, FULL},       {VAE_UP, 'd', 18, BLOCK, FULL},
-    {VAE_UP, 'd', 19, CONV, PIXELS},
+    {TRAIN_VAE_DOWN, 'e', 0, CONV, FULL},    {TRAIN_VAE_DOWN, 'e', 1, BLOCK, FULL},
+    {TRAIN_VAE_DOWN, 'e', 2, DOWN, FULL},    {TRAIN_VAE_DOWN, 'e', 3, BLOCK, FULL},
+    {TRAIN_VAE_DOWN, 'e', 4, BLOCK, FULL},   {TRAIN_VAE_DOWN, 'e', 5, BLOCK, FULL},
+    {TRAIN_VAE_DOWN, 'e', 6, DOWN, FULL},    {TRAIN_VAE_DOWN, 'e', 7, BLOCK, FULL},
+    {TRAIN_VAE_DOWN, 'e', 8, BLOCK, FULL},   {TRAIN_VAE_DOWN, 'e', 9, BLOCK, FULL},
+    {TRAIN_VAE_DOWN, 'e', 10, DOWN, FULL},   {TRAIN_VAE_DEEP, 'e', 11, DEEP, FULL},
+    {TRAIN_VAE_DEEP, 'e', 12, DEEP, FULL},   {TRAIN_VAE_DEEP, 'e', 13, DEEP, FULL},
+    {TRAIN_VAE_DEEP, 'e', 14, CONV, LATENT}, {TRAIN_VAE_DEEP, 'd', 0, CLAMP, LATENT},
+    {TRAIN_VAE_DEEP, 'd', 1, RELU, FULL},    {TRAIN_VAE_DEEP, 'd', 3, DEEP, FULL},
+    {TRAIN_VAE_DEEP, 'd', 4, DEEP, FULL},    {TRAIN_VAE_DEEP, 'd', 5, DEEP, FULL},
+    {TRAIN_VAE_UP, 'd', 7, UP, FULL},        {TRAIN_VAE_UP, 'd', 8, BLOCK, FULL},
+    {TRAIN_VAE_UP, 'd', 9, BLOCK, FULL},     {TRAIN_VAE_UP, 'd', 10, BLOCK, FULL},
+    {TRAIN_VAE_UP, 'd', 12, UP, FULL},       {TRAIN_VAE_UP, 'd', 13, BLOCK, FULL},
+    {TRAIN_VAE_UP, 'd', 14, BLOCK, FULL},    {TRAIN_VAE_UP, 'd', 15, BLOCK, FULL},
+    {TRAIN_VAE_UP, 'd', 17, UP, FULL},       {TRAIN_VAE_UP, 'd', 18, BLOCK, FULL},
+    {TRAIN_VAE_UP, 'd', 19, CONV, PIXELS},
 };
 
 #define POOL_CHANNELS 256
 #define POOL_GROUPS   4
 #define CLAMP_LIMIT   3
 
-static int channels_of(enum width width, const struct vae_shape *shape)
+static int channels_of(enum width width, const struct train_vae_shape *shape)
 {
     return width == FULL ? TRAIN_VAE_CHANNELS : width == LATENT ? shape->latent : 3;
 }
@@ -68,7 +68,7 @@ static void add_block(struct buf *text, char last[NN_NAME_SIZE], const char *nam
 }
 
 static void add_layer(struct buf *text, char last[NN_NAME_SIZE], const struct layer *layer,
-                      const struct vae_shape *shape)
+                      const struct train_vae_shape *shape)
 {
     int out = channels_of(layer->width, shape);
     char name[8];
@@ -97,15 +97,16 @@ static void add_layer(struct buf *text, char last[NN_NAME_SIZE], const struct la
     (void)snprintf(last, NN_NAME_SIZE, "%s", name);
 }
 
-enum status vae_graph_open(struct nn_graph **out, enum vae_stage stage,
-                           const struct vae_shape *shape, int height, int width, struct err *err)
+enum status train_vae_graph_open(struct nn_graph **out, enum train_vae_stage stage,
+                                 const struct train_vae_shape *shape, int height, int width,
+                                 struct err *err)
 {
     char last[NN_NAME_SIZE] = "x";
     struct buf text;
 
     buf_init(&text, NN_TEXT_MAX);
     buf_printf(&text, "input x channels=%d height=%d width=%d\n",
-               stage == VAE_DOWN ? 3 : TRAIN_VAE_CHANNELS, height, width);
+               stage == TRAIN_VAE_DOWN ? 3 : TRAIN_VAE_CHANNELS, height, width);
     for (size_t i = 0; i < ARRAY_LEN(layers); i++)
         if (layers[i].stage == stage)
             add_layer(&text, last, &layers[i], shape);
@@ -116,7 +117,7 @@ enum status vae_graph_open(struct nn_graph **out, enum vae_stage stage,
     return st;
 }
 
-bool vae_tensor_name(char out[NN_SAFETENSORS_NAME_SIZE], const char *parameter)
+bool train_vae_tensor_name(char out[NN_SAFETENSORS_NAME_SIZE], const char *parameter)
 {
     size_t len = 0;
 

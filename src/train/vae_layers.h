@@ -6,19 +6,19 @@
 #include "nn/graph.h"
 #include "train/vae.h"
 
-enum vae_stage { VAE_DOWN, VAE_DEEP, VAE_UP, VAE_STAGE_COUNT };
+enum train_vae_stage { TRAIN_VAE_DOWN, TRAIN_VAE_DEEP, TRAIN_VAE_UP, TRAIN_VAE_STAGE_COUNT };
 
-struct vae_shape {
+struct train_vae_shape {
     int latent;  /* channels */
     bool pooled; /* the blocks at an eighth begin with a normalised branch */
 };
 
-/* Input (height, width) in positions of the stage's input: pixels for VAE_DOWN, eighths otherwise.
- * Out: *out is the caller's. */
-enum status vae_graph_open(struct nn_graph **out, enum vae_stage stage,
-                           const struct vae_shape *shape, int height, int width,
-                           struct err *err) MUST_USE;
+/* Input (height, width) in positions of the stage's input: pixels for TRAIN_VAE_DOWN, eighths
+ * otherwise. Out: *out is the caller's. */
+enum status train_vae_graph_open(struct nn_graph **out, enum train_vae_stage stage,
+                                 const struct train_vae_shape *shape, int height, int width,
+                                 struct err *err) MUST_USE;
 
 /* A parameter "e1-conv-0.weight" is tensor "1.conv.0.weight" of the encoder, "d..." of the decoder.
  * Writes the tensor's name; whether it is the encoder's. */
-bool vae_tensor_name(char out[NN_SAFETENSORS_NAME_SIZE], const char *parameter);
+bool train_vae_tensor_name(char out[NN_SAFETENSORS_NAME_SIZE], const char *parameter);
