@@ -71,6 +71,7 @@ void api_handle_alive(void *payload, struct http_request *request);
 void api_handle_ready(void *payload, struct http_request *request);
 void api_handle_metrics(void *payload, struct http_request *request);
 void api_handle_admin_model(void *payload, struct http_request *request);
+void api_handle_admin_faults(void *payload, struct http_request *request);
 void api_handle_index(void *payload, struct http_request *request);
 void api_handle_page(void *payload, struct http_request *request);
 void api_handle_web_file(void *payload, struct http_request *request);

@@ -61,6 +61,7 @@ static enum status open_service(struct serve *serve, struct err *err)
         .deadline_ms = (unsigned)config->queue_deadline_ms,
         .memory_limit_bytes = (uint64_t)config->monitoring_memory,
         .cpu_limit = config->monitoring_cpu,
+        .faults_allowed = config->faults_enabled,
         .clock = &clock_system,
         .log = serve->log,
         .review = serve->review,

@@ -329,6 +329,17 @@ static const struct cli_option rules_options[] = {
      .initial = "1",
      .help = "every duration in multiples of the table's, for trials"},
 };
+static const struct cli_option selftest_options[] = {
+    MODEL_OPTION,
+    {.name = "timeout",
+     .type = CLI_INT,
+     .value_name = "S",
+     .low = 1,
+     .top = 3600,
+     .initial = "60",
+     .help = "seconds until a step is given up"},
+    {.name = "keep", .type = CLI_FLAG, .help = "leave the folder of logs and files"},
+};
 static const struct cli_option dashboards_options[] = {OUT_OPTION("deploy")};
 static const struct cli_option ownership_options[] = {OUT_OPTION("docs")};
 
@@ -657,6 +668,21 @@ const struct cli_command cli_commands[] = {
      .description = "Writes ALERTS.md (severities, escalation, owners, runbooks) and METRICS.md.",
      .examples = "aidetect ownership --out docs",
      .run = cmd_ownership},
+    {.name = "selftest",
+     .summary = "make every alert fire, end to end",
+     .operands = "alerts",
+     .operands_min = 1,
+     .operands_max = 1,
+     OPTIONS(selftest_options),
+     .description =
+         "Starts a service of its own, Prometheus, Alertmanager and a receiver on free ports of "
+         "127.0.0.1, makes the service fail in one way after another, and waits for each alert to "
+         "arrive. Expressions and thresholds are those of production, durations are scaled down to "
+         "1/200. Needs prometheus and alertmanager in PATH.\n\n"
+         "Exit status: 0 when every alert arrived, 1 when one did not.",
+     .examples = "aidetect selftest alerts\n"
+                 "aidetect selftest alerts --timeout 120 --keep",
+     .run = cmd_selftest},
     {.name = "train",
      .summary = "train a model on labelled photos",
      OPTIONS(train_options),

@@ -6,12 +6,13 @@
 
 #include "rules/rules_internal.h"
 
-#define MADE_BY      "# Made by `aidetect rules` from src/service/alerts.def: do not edit.\n"
-#define TEXT_MAX     (1u << 16)
-#define SCRAPE_MS    15000
-#define SCRAPE_LEAST 200
-#define WAIT_MS      30000
-#define WAIT_LEAST   100
+#define MADE_BY        "# Made by `aidetect rules` from src/service/alerts.def: do not edit.\n"
+#define TEXT_MAX       (1u << 16)
+#define SCRAPE_MS      15000
+#define SCRAPE_LEAST   1000
+#define EVALUATE_LEAST 400
+#define WAIT_MS        30000
+#define WAIT_LEAST     100
 
 static const struct rules_selectors ours = {"job=\"" RULES_JOB_NAME "\""};
 
@@ -127,8 +128,10 @@ void rules_write_rules(struct buf *out, const struct rules_options *options)
 void rules_write_prometheus(struct buf *out, const struct rules_options *options)
 {
     char interval[RULES_DURATION_SIZE];
+    char evaluation[RULES_DURATION_SIZE];
 
     rules_duration_text(interval, rules_scaled_ms(options, SCRAPE_MS, SCRAPE_LEAST));
+    rules_duration_text(evaluation, rules_scaled_ms(options, SCRAPE_MS, EVALUATE_LEAST));
     buf_printf(out,
                MADE_BY "global:\n"
                        "  scrape_interval: %s\n"
@@ -140,7 +143,7 @@ void rules_write_prometheus(struct buf *out, const struct rules_options *options
                        "  alertmanagers:\n"
                        "    - static_configs:\n"
                        "        - targets: [",
-               interval, interval, interval);
+               interval, interval, evaluation);
     rules_yaml_scalar(out, str_of(or_default(options->alertmanager, "alertmanager:9093")));
     buf_printf(out,
                "]\n"

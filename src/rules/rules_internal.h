@@ -7,7 +7,7 @@
 #define RULES_JOB_NAME       "ai-detector-api"
 #define RULES_NO_PROBES      "endpoint!~\"(/v1)?/(health|healthz|readyz|startup|metrics)\""
 #define RULES_DURATION_SIZE  32
-#define RULES_RANGE_LEAST_MS 1500 /* several scrapes of a scaled trial */
+#define RULES_RANGE_LEAST_MS 5000 /* several scrapes of a scaled trial, and any slow answer */
 
 enum rules_shape { RULES_COUNTER, RULES_GAUGE };
 

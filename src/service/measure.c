@@ -512,6 +512,8 @@ void measure_write(struct buf *out, struct measure *measure, const struct measur
     metrics_set(metrics, METRIC_MODEL_LOADED, NULL, health->model_loaded);
     metrics_set(metrics, METRIC_MEMORY_LIMIT, NULL, (double)state->memory_limit_bytes);
     metrics_set(metrics, METRIC_CPU_LIMIT, NULL, state->cpu_limit);
+    metrics_set(metrics, METRIC_DRIFT_SCORE, NULL,
+                state->drift_score >= 0 ? state->drift_score : NAN);
     if (state->log)
         read_log(measure, state->log);
     read_process(measure);

@@ -53,7 +53,8 @@ struct measure_state {
     const struct service_health *health;
     const struct prediction_log_state *log; /* NULL: none is kept */
     uint64_t memory_limit_bytes;
-    double cpu_limit; /* processors */
+    double cpu_limit;   /* processors */
+    double drift_score; /* reported in place of the real one; negative: not */
 };
 /* Reads the gauges, then writes everything. */
 void measure_write(struct buf *out, struct measure *measure, const struct measure_state *state,

@@ -147,7 +147,9 @@ static void compute(struct service_worker *worker, struct service_job *job)
     void *session = worker->generation->sessions[worker->index];
 
     int64_t start_us = clock_monotonic_us(service->options.clock);
-    job->status = judge(&job->verdict, classifier, job, session);
+    job->status = fault_strike(service->fault, &job->err);
+    if (job->status == ST_OK)
+        job->status = judge(&job->verdict, classifier, job, session);
     int64_t took_us = clock_monotonic_us(service->options.clock) - start_us;
     if (job->status != ST_OK)
         return;
@@ -342,6 +344,8 @@ enum status service_open(struct service **out, const struct service_options *opt
     own->queue_max = own->queue_max ? own->queue_max : QUEUE_MAX_DEFAULT;
     own->deadline_ms = own->deadline_ms ? own->deadline_ms : DEADLINE_MS_DEFAULT;
     find_limits(own);
+    if (own->faults_allowed)
+        fault_open(&service->fault);
     service->started_us = clock_monotonic_us(own->clock);
     service->workers = mem_alloc(own->worker_count, sizeof *service->workers);
     (void)pthread_mutex_init(&service->lock, NULL);
@@ -407,6 +411,7 @@ void service_close(struct service *service)
         return;
     service_stop(service);
     measure_close(service->measure);
+    fault_close(service->fault);
     service_generation_close(service, service->generation);
     if (service->options.shadow.close)
         service->options.shadow.close(service->options.shadow.payload);
@@ -536,6 +541,14 @@ enum status service_submit(struct service *service, struct service_job *job, str
 
 /* ---- measurement ---- */
 
+enum status service_set_faults(struct service *service, const struct service_faults *faults,
+                               struct err *err)
+{
+    if (!service->fault)
+        return err_set(err, ST_CONFLICT, "faults on purpose are off (faults.enabled)");
+    return fault_set(service->fault, faults, err);
+}
+
 void service_count_refused(struct service *service)
 {
     measure_failure(service->measure, ST_NOT_FOUND);
@@ -564,6 +577,9 @@ void service_count_request(struct service *service, const struct service_request
 
 static void read_state(struct service_health *out, struct service *service)
 {
+    struct service_faults faults;
+
+    fault_read(&faults, service->fault);
     (void)pthread_mutex_lock(&service->lock);
     *out = (struct service_health){
         .state = service->state,
@@ -575,7 +591,7 @@ static void read_state(struct service_health *out, struct service *service)
     };
     (void)pthread_mutex_unlock(&service->lock);
     out->worker_count = service->options.worker_count;
-    out->model_loaded = out->workers_ready == out->worker_count;
+    out->model_loaded = out->workers_ready == out->worker_count && !faults.model_unloaded;
 }
 
 /* Read at most once a second: probes ask all day, and it takes several files of /proc. */
@@ -649,7 +665,9 @@ void service_write_metrics(struct buf *out, struct service *service, bool openme
 {
     struct service_health health;
     struct prediction_log_state log;
+    struct service_faults faults;
 
+    fault_read(&faults, service->fault);
     read_state(&health, service);
     if (service->options.log)
         prediction_log_read(&log, service->options.log);
@@ -658,6 +676,7 @@ void service_write_metrics(struct buf *out, struct service *service, bool openme
         .log = service->options.log ? &log : NULL,
         .memory_limit_bytes = service->options.memory_limit_bytes,
         .cpu_limit = service->options.cpu_limit,
+        .drift_score = faults.drift_score,
     };
     measure_write(out, service->measure, &state, openmetrics);
 }

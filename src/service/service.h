@@ -104,6 +104,7 @@ struct service_options {
     size_t endpoint_count;
     uint64_t memory_limit_bytes; /* what aidetect_memory_limit_bytes says; 0: found out */
     double cpu_limit;            /* processors; 0: found out */
+    bool faults_allowed;         /* see service_set_faults() */
     const char *version;         /* of this program, for aidetect_build_info; borrowed */
     const char *revision;
 };
@@ -254,6 +255,27 @@ enum service_denial {
     SERVICE_DENIAL_COUNT
 };
 void service_count_denied(struct service *service, enum service_denial why);
+/* ---- faults on purpose ---- */
+
+#define SERVICE_FAULT_DELAY_MAX_MS    10000
+#define SERVICE_FAULT_MEMORY_MAX      (1u << 30) /* bytes */
+#define SERVICE_FAULT_DESCRIPTORS_MAX 4096
+#define SERVICE_FAULT_THREADS_MAX     64
+
+struct service_faults {
+    double error_ratio;   /* share of the photos that fail, in [0, 1] */
+    int64_t delay_ms;     /* before each photo */
+    int64_t memory_bytes; /* held */
+    int64_t descriptors;  /* held open */
+    int64_t cpu_threads;  /* that do nothing, all the time */
+    double drift_score;   /* that is reported, in [0, 1]; -1: the real one */
+    bool model_unloaded;  /* reported */
+};
+/* All faults at once: what is not asked for ends.  ST_CONFLICT: they are not allowed (the options);
+ * ST_LIMIT names a value out of range; ST_NOMEM, ST_IO. */
+enum status service_set_faults(struct service *service, const struct service_faults *faults,
+                               struct err *err) MUST_USE;
+
 /* The metrics as Prometheus text 0.0.4, or as OpenMetrics 1.0. */
 void service_write_metrics(struct buf *out, struct service *service, bool openmetrics);
 

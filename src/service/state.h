@@ -6,6 +6,7 @@
 
 #include "service/admission.h"
 #include "service/config.h"
+#include "service/fault.h"
 #include "service/measure.h"
 #include "service/window.h"
 
@@ -37,6 +38,7 @@ struct service_worker {
 struct service {
     struct service_options options; /* queue_max, wait_ms, deadline_ms: the lock's */
     struct measure *measure;
+    struct fault *fault; /* NULL: none is allowed */
     struct service_worker *workers;
     unsigned started_count; /* worker threads that run, or ran */
     int64_t started_us;

@@ -130,7 +130,8 @@ static void test_scale(void **state)
     const struct rules_options options = {.time_scale = 0.01};
 
     (void)state;
-    assert_true(rules_contain(&options, "[3s]"));       /* 5m */
+    assert_true(rules_contain(&options, "[5s]"));       /* 5m: never less */
+    assert_true(rules_contain(&options, "[18s]"));      /* 30m */
     assert_true(rules_contain(&options, "[2592s]"));    /* 3d */
     assert_true(rules_contain(&options, "for: 600ms")); /* 1m */
     assert_false(rules_contain(&options, "[5m]"));

@@ -1,0 +1,128 @@
+#include "cli/selftest.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "http/http.h"
+#include "rules/rules.h"
+
+#define BODY_MAX   (1u << 20)
+#define ALERTS_MAX 64
+
+struct selftest_hook {
+    struct http_server *server;
+    pthread_mutex_t lock; /* guards everything below */
+    bool fires[ALERTS_MAX];
+    size_t notification_count;
+};
+
+static void answer(struct http_request *request, unsigned status)
+{
+    const struct http_answer answer = {.status = status, .content_type = "text/plain"};
+
+    http_answer(request, &answer);
+}
+
+static void on_refused(void *payload, struct http_request *request, unsigned status,
+                       const char *detail)
+{
+    (void)payload;
+    (void)detail;
+    answer(request, status);
+}
+
+static void on_done(void *payload, const struct http_done *done)
+{
+    (void)payload;
+    (void)done;
+}
+
+static void note(struct selftest_hook *hook, const char *name, bool fires)
+{
+    for (size_t i = 0; i < rules_alert_count; i++)
+        if (strcmp(rules_alerts[i].name, name) == 0)
+            hook->fires[i] = fires;
+}
+
+static void on_notification(void *payload, struct http_request *request)
+{
+    struct selftest_hook *hook = payload;
+    struct json *body = NULL;
+    struct err ignored;
+
+    if (json_parse(&body, http_request_body(request), &ignored) != ST_OK) {
+        answer(request, 400);
+        return;
+    }
+    const struct json *alerts = json_get(body, "alerts");
+    (void)pthread_mutex_lock(&hook->lock);
+    hook->notification_count++;
+    for (size_t i = 0; i < json_count(alerts); i++) {
+        const struct json *alert = json_at(alerts, i);
+        const char *status = json_get_str(alert, "status");
+        const char *name = json_get_str(json_get(alert, "labels"), "alertname");
+        if (status && name)
+            note(hook, name, strcmp(status, "firing") == 0);
+    }
+    (void)pthread_mutex_unlock(&hook->lock);
+    json_free(body);
+    answer(request, 200);
+}
+
+enum status selftest_hook_open(struct selftest_hook **out, struct err *err)
+{
+    static const struct http_route routes[] = {
+        {.method = "POST", .path = "/alerts", .body_max = BODY_MAX, .handle = on_notification}};
+    struct selftest_hook *hook = mem_alloc(1, sizeof *hook);
+    const struct http_options options = {
+        .listen = "127.0.0.1:0",
+        .routes = routes,
+        .route_count = ARRAY_LEN(routes),
+        .clock = &clock_system,
+        .payload = hook,
+        .refuse = on_refused,
+        .done = on_done,
+    };
+
+    REQUIRE(rules_alert_count <= ALERTS_MAX);
+    (void)pthread_mutex_init(&hook->lock, NULL);
+    enum status st = http_server_open(&hook->server, &options, err);
+    if (st == ST_OK)
+        *out = hook;
+    else
+        selftest_hook_close(hook);
+    return st;
+}
+
+void selftest_hook_close(struct selftest_hook *hook)
+{
+    if (!hook)
+        return;
+    http_server_close(hook->server);
+    (void)pthread_mutex_destroy(&hook->lock);
+    mem_free(hook);
+}
+
+unsigned selftest_hook_port(const struct selftest_hook *hook)
+{
+    return http_server_port(hook->server);
+}
+
+bool selftest_hook_fires(struct selftest_hook *hook, size_t i)
+{
+    (void)pthread_mutex_lock(&hook->lock);
+    bool fires = hook->fires[i];
+    (void)pthread_mutex_unlock(&hook->lock);
+    return fires;
+}
+
+size_t selftest_hook_notifications(struct selftest_hook *hook)
+{
+    (void)pthread_mutex_lock(&hook->lock);
+    size_t count = hook->notification_count;
+    (void)pthread_mutex_unlock(&hook->lock);
+    return count;
+}
