@@ -25,7 +25,7 @@ file() {
 # Folders that a command of ours fills: nothing else may lie in them.
 folder() {
     if [ -z "$check" ]; then
-        mkdir -p "$1" && rm -rf "${1:?}" && cp -r "$made_there/$2" "$1"
+        mkdir -p "$(dirname "$1")" && rm -rf "${1:?}" && cp -r "$made_there/$2" "$1"
     elif ! diff -rq "$made_there/$2" "$1" >/dev/null; then
         diff -rq "$made_there/$2" "$1" || true
         echo "$1 is stale: run tools/generate.sh"
