@@ -139,7 +139,7 @@ static enum status print_report(const struct evaluate_report *report, bool as_js
 
     buf_init(&text, REPORT_MAX);
     if (as_json)
-        evaluate_report_json(&text, report);
+        evaluate_report_json(&text, report, false);
     else
         evaluate_report_text(&text, report);
     enum status st = buf_check(&text, "the report", err);
@@ -189,6 +189,7 @@ int cmd_evaluate(const struct cli_arguments *arguments, struct err *err)
     struct evaluation evaluation = {0};
     struct evaluate_options options = options_of(arguments);
     const char *scores_path = cli_text(arguments, "scores");
+    const char *report_folder = cli_text(arguments, "report");
     bool as_json = strcmp(cli_text(arguments, "format"), "json") == 0;
 
     if (check(&options, arguments, err) != ST_OK)
@@ -202,6 +203,8 @@ int cmd_evaluate(const struct cli_arguments *arguments, struct err *err)
     st = run(&evaluation, &options, err);
     if (st == ST_OK && scores_path)
         st = write_scores(&evaluation, scores_path, err);
+    if (st == ST_OK && report_folder)
+        st = evaluate_report_write(&evaluation.report, report_folder, err);
     if (st == ST_OK)
         st = print_report(&evaluation.report, as_json, err);
     int code = st == ST_OK ? exit_of_report(&evaluation.report, arguments) : (int)cli_exit_of(st);

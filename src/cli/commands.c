@@ -469,6 +469,10 @@ static const struct cli_option evaluate_options[] = {
      .type = CLI_TEXT,
      .value_name = "FILE",
      .help = "write every probability to this tab-separated file"},
+    {.name = "report",
+     .type = CLI_TEXT,
+     .value_name = "DIR",
+     .help = "write a page for people, report.html, and report.json into this folder"},
     {.name = "gate-accuracy",
      .type = CLI_DOUBLE,
      .value_name = "SHARE",
@@ -721,10 +725,14 @@ const struct cli_command cli_commands[] = {
          "and reports, at one threshold, accuracy, ranking, calibration and error rates for each "
          "source and generator.\n\n"
          "Photos that cannot be judged are listed in the report and left out of its figures.\n\n"
+         "--report makes one page that needs nothing but itself: figures, curves, every generator "
+         "and source, and the worst mistakes as small pictures. It holds photos: mind who gets "
+         "it.\n\n"
          "Exit status: 0 when the report was made, 1 when the gate was not met, 2 when a photo "
          "could not be judged.",
      .examples =
          "aidetect evaluate --data manifest.tsv\n"
+         "aidetect evaluate --data manifest.tsv --report report\n"
          "aidetect evaluate --data manifest.tsv --controls --gate-accuracy 0.75\n"
          "aidetect evaluate --data manifest.tsv --role test --format json | jq .tiers.T1.auc",
      .run = cmd_evaluate},

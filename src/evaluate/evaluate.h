@@ -195,6 +195,8 @@ void evaluate_controls_fini(struct evaluate_controls *controls);
 
 /* ---- report ---- */
 
+struct evaluate_curves; /* evaluate/curves.h */
+
 struct evaluate_report {
     const char *model; /* version */
     const char *model_sha256;
@@ -204,6 +206,7 @@ struct evaluate_report {
     const struct evaluate_scores *scores;
     bool present[TRAIN_TIER_COUNT];
     struct evaluate_statistics tiers[TRAIN_TIER_COUNT]; /* where present */
+    struct evaluate_curves *curves;                     /* one for each tier, as above */
     bool has_controls;
     struct evaluate_controls controls;
 };
@@ -216,7 +219,18 @@ enum status evaluate_report_init(struct evaluate_report *out, const struct evalu
 void evaluate_report_fini(struct evaluate_report *report);
 
 void evaluate_report_text(struct buf *out, const struct evaluate_report *report);
-void evaluate_report_json(struct buf *out, const struct evaluate_report *report);
+/* `curves`: also the points of the diagrams and the worst mistakes. */
+void evaluate_report_json(struct buf *out, const struct evaluate_report *report, bool curves);
+/* One page that needs nothing but itself: figures, diagrams, and the worst mistakes as pictures,
+ * for which the photos' files are read again; one that cannot be read is shown without its picture.
+ * ST_NOMEM. */
+enum status evaluate_report_html(struct buf *out, const struct evaluate_report *report,
+                                 struct err *err) MUST_USE;
+#define EVALUATE_PAGE_MAX ((size_t)64 << 20) /* bytes of report.html, of report.json */
+/* Writes report.html and report.json into `folder`, which is made when it is not there.
+ * ST_IO, ST_LIMIT, ST_NOMEM. */
+enum status evaluate_report_write(const struct evaluate_report *report, const char *folder,
+                                  struct err *err) MUST_USE;
 /* One tab-separated line for each score: file label source family tier probability logit; failed
  * ones have "-" for the numbers. */
 void evaluate_scores_tsv(struct buf *out, const struct evaluate_scores *scores,

@@ -1,12 +1,20 @@
 /* evaluate/report.c - gathers the statistics of all tiers, and the table of single scores. */
+#include <string.h>
+
+#include "base/fs.h"
+#include "evaluate/curves.h"
 #include "evaluate/evaluate.h"
+
+#define PATH_SIZE 4096
 
 enum status evaluate_report_init(struct evaluate_report *out, const struct evaluate_scores *scores,
                                  const struct train_manifest *manifest, double threshold,
                                  uint64_t seed, struct err *err)
 {
-    struct evaluate_report report = {
-        .threshold = threshold, .manifest = manifest, .scores = scores};
+    struct evaluate_report report = {.threshold = threshold,
+                                     .manifest = manifest,
+                                     .scores = scores,
+                                     .curves = mem_alloc(TRAIN_TIER_COUNT, sizeof *report.curves)};
     enum status st = ST_OK;
 
     for (unsigned i = 0; st == ST_OK && i < TRAIN_TIER_COUNT; i++) {
@@ -16,6 +24,8 @@ enum status evaluate_report_init(struct evaluate_report *out, const struct evalu
         if (!(scores->tiers & (1u << i)))
             continue;
         st = evaluate_samples_of(&samples, &count, scores, manifest, tier, err);
+        if (st == ST_OK)
+            st = evaluate_curves(&report.curves[i], samples, count, threshold, err);
         if (st == ST_OK)
             st = evaluate_statistics(&report.tiers[i], samples, count, threshold, seed, err);
         if (st == ST_OK)
@@ -36,8 +46,45 @@ void evaluate_report_fini(struct evaluate_report *report)
     for (unsigned i = 0; i < TRAIN_TIER_COUNT; i++)
         if (report->present[i])
             evaluate_statistics_fini(&report->tiers[i]);
+    mem_free(report->curves);
     if (report->has_controls)
         evaluate_controls_fini(&report->controls);
+}
+
+static enum status write_file(const char *folder, const char *name, const struct buf *text,
+                              struct err *err)
+{
+    char path[PATH_SIZE];
+    enum status st = buf_check(text, name, err);
+
+    if (st != ST_OK)
+        return st;
+    if (strlen(folder) + 1 + strlen(name) >= sizeof path)
+        return err_set(err, ST_LIMIT, "the path of %s is over %zu bytes", name, sizeof path - 1);
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    return fs_write(path, buf_bytes(text), err);
+}
+
+enum status evaluate_report_write(const struct evaluate_report *report, const char *folder,
+                                  struct err *err)
+{
+    struct buf page;
+    struct buf json;
+    enum status st = fs_make_folder(folder, err);
+
+    buf_init(&page, EVALUATE_PAGE_MAX);
+    buf_init(&json, EVALUATE_PAGE_MAX);
+    if (st == ST_OK)
+        st = evaluate_report_html(&page, report, err);
+    if (st == ST_OK)
+        st = write_file(folder, "report.html", &page, err);
+    if (st == ST_OK) {
+        evaluate_report_json(&json, report, true);
+        st = write_file(folder, "report.json", &json, err);
+    }
+    buf_fini(&page);
+    buf_fini(&json);
+    return st;
 }
 
 void evaluate_scores_tsv(struct buf *out, const struct evaluate_scores *scores,

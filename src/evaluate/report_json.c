@@ -1,6 +1,7 @@
 /* evaluate/report_json.c - the report for programs; its keys are described in docs/FORMATS.md. */
 #include "base/json.h"
-#include "evaluate/evaluate.h"
+#include "evaluate/curves.h"
+#include "evaluate/mistakes.h"
 
 static void set_interval(struct json *object, const char *key, struct evaluate_interval interval)
 {
@@ -36,9 +37,125 @@ static struct json *confusion_json(const struct evaluate_confusion *confusion)
     return object;
 }
 
-static struct json *tier_json(const struct evaluate_statistics *s,
-                              const struct train_manifest *manifest)
+static struct json *roc_json(const struct evaluate_curves *curves)
 {
+    struct json *roc = json_new_object();
+    struct json *fpr = json_new_array();
+    struct json *tpr = json_new_array();
+    struct json *threshold = json_new_array();
+
+    for (size_t i = 0; i < curves->roc_count; i++) {
+        json_append_number(fpr, curves->roc[i].fpr);
+        json_append_number(tpr, curves->roc[i].tpr);
+        json_append_number(threshold, curves->roc[i].threshold); /* infinity becomes null */
+    }
+    json_set(roc, "fpr", fpr);
+    json_set(roc, "tpr", tpr);
+    json_set(roc, "threshold", threshold);
+    return roc;
+}
+
+static struct json *reliability_json(const struct evaluate_curves *curves)
+{
+    struct json *bins = json_new_array();
+
+    for (size_t i = 0; i < EVALUATE_BINS; i++) {
+        const struct evaluate_bin *bin = &curves->bins[i];
+        struct json *one = json_new_object();
+        json_set_int(one, "n", (int64_t)bin->n);
+        json_set_number(one, "probability", bin->mean);
+        json_set_number(one, "ai_share", bin->share);
+        set_interval(one, "ai_share_ci", bin->share_ci);
+        json_append(bins, one);
+    }
+    return bins;
+}
+
+static struct json *histogram_json(const struct evaluate_curves *curves)
+{
+    struct json *both = json_new_object();
+
+    for (unsigned label = 0; label < TRAIN_LABEL_COUNT; label++) {
+        struct json *counts = json_new_array();
+        for (size_t i = 0; i < EVALUATE_HISTOGRAM_BINS; i++)
+            json_append_int(counts, (int64_t)curves->histogram[label][i]);
+        json_set(both, train_label_name((enum train_label)label), counts);
+    }
+    return both;
+}
+
+static struct json *selective_json(const struct evaluate_curves *curves)
+{
+    struct json *selective = json_new_array();
+
+    for (size_t i = 0; i < curves->coverage_count; i++) {
+        const struct evaluate_coverage *at = &curves->coverages[i];
+        struct json *one = json_new_object();
+        json_set_number(one, "coverage", at->coverage);
+        json_set_number(one, "distance", at->distance);
+        json_set_number(one, "accuracy", at->accuracy);
+        json_set_number(one, "balanced_accuracy", at->balanced_accuracy);
+        json_append(selective, one);
+    }
+    return selective;
+}
+
+static struct json *curves_json(const struct evaluate_curves *curves)
+{
+    struct json *all = json_new_object();
+
+    json_set(all, "roc", roc_json(curves));
+    json_set(all, "reliability", reliability_json(curves));
+    json_set(all, "histogram", histogram_json(curves));
+    json_set(all, "selective", selective_json(curves));
+    return all;
+}
+
+/* Photos on the wrong side of the threshold; the probabilities at all tiers. */
+static struct json *mistakes_of_class_json(const struct evaluate_report *report,
+                                           const struct evaluate_mistake *items, size_t count)
+{
+    struct json *list = json_new_array();
+    size_t tier_count = report->scores->count / report->scores->row_count;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct train_manifest_row *row = &report->manifest->rows[items[i].scores[0].row];
+        struct json *one = json_new_object();
+        struct json *probabilities = json_new_object();
+        for (size_t k = 0; k < tier_count; k++)
+            if (!items[i].scores[k].failed)
+                json_set_number(probabilities, train_tier_info(items[i].scores[k].tier)->name,
+                                items[i].scores[k].probability);
+        json_set_str(one, "file", row->file);
+        json_set_str(one, "source", report->manifest->source_names[row->source]);
+        json_set_str(one, "family", report->manifest->family_names[row->family]);
+        json_set(one, "probability", probabilities);
+        json_append(list, one);
+    }
+    return list;
+}
+
+static struct json *mistakes_json(const struct evaluate_report *report)
+{
+    struct evaluate_mistakes mistakes;
+    struct json *all = json_new_object();
+
+    evaluate_mistakes_find(&mistakes, report);
+    json_set_str(all, "tier", train_tier_info(mistakes.tier)->name);
+    for (unsigned label = 0; label < TRAIN_LABEL_COUNT; label++) {
+        struct json *one = json_new_object();
+        json_set_int(one, "n", (int64_t)mistakes.totals[label]);
+        json_set(one, "worst",
+                 mistakes_of_class_json(report, mistakes.items[label], mistakes.counts[label]));
+        json_set(all, train_label_name((enum train_label)label), one);
+    }
+    return all;
+}
+
+static struct json *tier_json(const struct evaluate_report *report, unsigned i, bool curves)
+{
+    const struct evaluate_statistics *s = &report->tiers[i];
+    const struct train_manifest *manifest = report->manifest;
     struct json *tier = json_new_object();
 
     json_set_int(tier, "n", (int64_t)s->n);
@@ -59,6 +176,8 @@ static struct json *tier_json(const struct evaluate_statistics *s,
     json_set(tier, "confusion", confusion_json(&s->confusion));
     set_slices(tier, "per_source", "fpr", s->sources, s->source_count, manifest->source_names);
     set_slices(tier, "per_family", "recall", s->families, s->family_count, manifest->family_names);
+    if (curves)
+        json_set(tier, "curves", curves_json(&report->curves[i]));
     return tier;
 }
 
@@ -109,7 +228,7 @@ static struct json *controls_json(const struct evaluate_controls *controls)
     return all;
 }
 
-void evaluate_report_json(struct buf *out, const struct evaluate_report *report)
+void evaluate_report_json(struct buf *out, const struct evaluate_report *report, bool curves)
 {
     struct json *object = json_new_object();
     struct json *tiers = json_new_object();
@@ -122,11 +241,13 @@ void evaluate_report_json(struct buf *out, const struct evaluate_report *report)
     for (unsigned i = 0; i < TRAIN_TIER_COUNT; i++)
         if (report->present[i])
             json_set(tiers, train_tier_info((enum train_tier)i)->name,
-                     tier_json(&report->tiers[i], report->manifest));
+                     tier_json(report, i, curves));
     json_set(object, "tiers", tiers);
     json_set(object, "failed", failures_json(report));
     if (report->has_controls)
         json_set(object, "controls", controls_json(&report->controls));
+    if (curves)
+        json_set(object, "mistakes", mistakes_json(report));
     json_write(out, object, 2);
     buf_add_str(out, "\n");
     json_free(object);

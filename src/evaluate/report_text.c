@@ -3,48 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "evaluate/evaluate.h"
+#include "evaluate/format.h"
 
 #define NAME_WIDTH     44
 #define FAILURES_SHOWN 20
-#define CELL           32
-
-/* "81.3" or "-"; cells of one column have one width. */
-static const char *percent(char out[CELL], double share)
-{
-    if (isfinite(share))
-        (void)snprintf(out, CELL, "%.1f", 100 * share);
-    else
-        (void)snprintf(out, CELL, "-");
-    return out;
-}
-
-static const char *percent_range(char out[CELL], struct evaluate_interval interval)
-{
-    if (isfinite(interval.low))
-        (void)snprintf(out, CELL, "[%.1f, %.1f]", 100 * interval.low, 100 * interval.high);
-    else
-        (void)snprintf(out, CELL, "-");
-    return out;
-}
-
-static const char *decimal(char out[CELL], double value)
-{
-    if (isfinite(value))
-        (void)snprintf(out, CELL, "%.3f", value);
-    else
-        (void)snprintf(out, CELL, "-");
-    return out;
-}
-
-static const char *decimal_range(char out[CELL], struct evaluate_interval interval)
-{
-    if (isfinite(interval.low))
-        (void)snprintf(out, CELL, "[%.3f, %.3f]", interval.low, interval.high);
-    else
-        (void)snprintf(out, CELL, "-");
-    return out;
-}
 
 static const char *tier_name(unsigned i)
 {
@@ -53,14 +15,9 @@ static const char *tier_name(unsigned i)
 
 static void write_head(struct buf *out, const struct evaluate_report *report)
 {
-    size_t reals = 0;
     size_t rows = report->scores->row_count;
-    size_t tier_count = report->scores->count / rows;
+    size_t reals = evaluate_report_reals(report, NULL);
 
-    for (size_t i = 0; i < rows; i++) {
-        const struct evaluate_score *score = &report->scores->scores[i * tier_count];
-        reals += report->manifest->rows[score->row].label == TRAIN_LABEL_REAL;
-    }
     buf_printf(out, "model      %s  (sha256 %.16s)\n", report->model, report->model_sha256);
     buf_printf(out, "data       role %s: %zu photos, %zu real, %zu AI-generated  (sha256 %.16s)\n",
                report->role, rows, reals, rows - reals, report->manifest->sha256);
@@ -71,9 +28,9 @@ static void write_head(struct buf *out, const struct evaluate_report *report)
 
 static void write_accuracy(struct buf *out, const struct evaluate_report *report)
 {
-    char a[CELL];
-    char b[CELL];
-    char c[CELL];
+    char a[EVALUATE_CELL];
+    char b[EVALUATE_CELL];
+    char c[EVALUATE_CELL];
 
     buf_printf(out, "\n%-10s %-24s %6s  %8s  %-14s  %-14s  %5s  %-14s  %s\n", "tier", "", "n",
                "bal.acc.", "95 % photos", "95 % sources", "AUC", "95 % photos", "95 % sources");
@@ -83,17 +40,18 @@ static void write_accuracy(struct buf *out, const struct evaluate_report *report
             continue;
         buf_printf(out, "%-10s %-24s %6zu  ", tier_name(i),
                    train_tier_info((enum train_tier)i)->help, s->n);
-        buf_printf(out, "%8s  %-14s  %-14s  ", percent(a, s->balanced_accuracy),
-                   percent_range(b, s->balanced_accuracy_ci),
-                   percent_range(c, s->balanced_accuracy_ci_by_source));
-        buf_printf(out, "%5s  %-14s  %s\n", decimal(a, s->auc), decimal_range(b, s->auc_ci),
-                   decimal_range(c, s->auc_ci_by_source));
+        buf_printf(out, "%8s  %-14s  %-14s  ", evaluate_format_percent(a, s->balanced_accuracy),
+                   evaluate_format_percents(b, s->balanced_accuracy_ci),
+                   evaluate_format_percents(c, s->balanced_accuracy_ci_by_source));
+        buf_printf(out, "%5s  %-14s  %s\n", evaluate_format_decimal(a, s->auc),
+                   evaluate_format_decimals(b, s->auc_ci),
+                   evaluate_format_decimals(c, s->auc_ci_by_source));
     }
 }
 
 static void write_rates(struct buf *out, const struct evaluate_report *report)
 {
-    char c[8][CELL];
+    char c[8][EVALUATE_CELL];
 
     buf_printf(out, "\n%-10s %9s %6s %6s %6s %9s %9s %6s %6s %6s %6s %6s %6s\n", "tier",
                "precision", "recall", "F1", "FPR", "TPR@FPR1", "TPR@FPR5", "ECE", "Brier", "TP",
@@ -103,9 +61,12 @@ static void write_rates(struct buf *out, const struct evaluate_report *report)
         if (!report->present[i])
             continue;
         buf_printf(out, "%-10s %9s %6s %6s %6s %9s %9s %6s %6s %6zu %6zu %6zu %6zu\n", tier_name(i),
-                   percent(c[0], s->precision), percent(c[1], s->recall), percent(c[2], s->f1),
-                   percent(c[3], s->fpr), percent(c[4], s->tpr_at_fpr_1),
-                   percent(c[5], s->tpr_at_fpr_5), decimal(c[6], s->ece), decimal(c[7], s->brier),
+                   evaluate_format_percent(c[0], s->precision),
+                   evaluate_format_percent(c[1], s->recall), evaluate_format_percent(c[2], s->f1),
+                   evaluate_format_percent(c[3], s->fpr),
+                   evaluate_format_percent(c[4], s->tpr_at_fpr_1),
+                   evaluate_format_percent(c[5], s->tpr_at_fpr_5),
+                   evaluate_format_decimal(c[6], s->ece), evaluate_format_decimal(c[7], s->brier),
                    s->confusion.tp, s->confusion.fp, s->confusion.tn, s->confusion.fn);
     }
 }
@@ -127,15 +88,6 @@ static void write_name(struct buf *out, const char *name)
     buf_printf(out, "%*s", (int)(NAME_WIDTH - width), "");
 }
 
-static const struct evaluate_slice *find_slice(const struct evaluate_slice *slices, size_t count,
-                                               uint32_t id)
-{
-    for (size_t i = 0; i < count; i++)
-        if (slices[i].id == id)
-            return &slices[i];
-    return NULL;
-}
-
 static void write_slice(struct buf *out, const struct evaluate_report *report, bool ai,
                         const struct evaluate_slice *slice)
 {
@@ -144,13 +96,13 @@ static void write_slice(struct buf *out, const struct evaluate_report *report, b
     buf_printf(out, " %6zu", slice->n);
     for (unsigned i = 0; i < TRAIN_TIER_COUNT; i++) {
         const struct evaluate_statistics *s = &report->tiers[i];
-        char cell[CELL];
+        char cell[EVALUATE_CELL];
         if (!report->present[i])
             continue;
-        const struct evaluate_slice *same = ai ? find_slice(s->families, s->family_count, slice->id)
-                                               : find_slice(s->sources, s->source_count, slice->id);
+        const struct evaluate_slice *same = evaluate_slice_find(s, ai, slice->id);
         buf_printf(out, " %9s",
-                   percent(cell, same ? (double)same->called_ai / (double)same->n : (double)NAN));
+                   evaluate_format_percent(cell, same ? (double)same->called_ai / (double)same->n
+                                                      : (double)NAN));
     }
     buf_add_str(out, "\n");
 }
@@ -180,23 +132,23 @@ static void write_slices(struct buf *out, const struct evaluate_report *report, 
 
 static void write_controls(struct buf *out, const struct evaluate_controls *controls)
 {
-    char a[CELL];
-    char b[CELL];
-    char c[CELL];
+    char a[EVALUATE_CELL];
+    char b[EVALUATE_CELL];
+    char c[EVALUATE_CELL];
 
     buf_printf(out, "\ncontrols at %s, all of which should be at chance (AUC 0.5)\n",
                train_tier_info(controls->tier)->name);
     buf_printf(out,
                "labels shuffled by source     AUC %s, middle 95 %% %s; %s %% of the shuffles "
                "reach the true AUC\n",
-               decimal(a, controls->shuffled_auc_mean),
-               decimal_range(b, controls->shuffled_auc_range),
-               percent(c, controls->shuffled_at_least));
+               evaluate_format_decimal(a, controls->shuffled_auc_mean),
+               evaluate_format_decimals(b, controls->shuffled_auc_range),
+               evaluate_format_percent(c, controls->shuffled_at_least));
     for (size_t i = 0; i < EVALUATE_CONTROL_SETS; i++) {
         const struct evaluate_control_set *set = &controls->sets[i];
         buf_printf(out, "metadata only, %-14s AUC %s, by source %s  (%s)\n", set->name,
-                   decimal(a, set->statistics.auc),
-                   decimal_range(b, set->statistics.auc_ci_by_source), set->help);
+                   evaluate_format_decimal(a, set->statistics.auc),
+                   evaluate_format_decimals(b, set->statistics.auc_ci_by_source), set->help);
     }
     buf_printf(out, "metadata fitted on %zu rows of role %s\n", controls->fit_count,
                controls->fit_role);

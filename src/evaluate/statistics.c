@@ -16,6 +16,18 @@ static double ratio(size_t part, size_t whole)
     return whole ? (double)part / (double)whole : (double)NAN;
 }
 
+struct evaluate_interval evaluate_wilson(size_t part, size_t n)
+{
+    const double z = 1.959963985; /* of the normal distribution at EVALUATE_INTERVAL_SHARE */
+    double rate = ratio(part, n);
+    double spread = z * z / (double)n;
+    double middle = (rate + spread / 2) / (1 + spread);
+    double half = z / (1 + spread) * sqrt(rate * (1 - rate) / (double)n + spread / (4 * (double)n));
+
+    return n ? (struct evaluate_interval){MAX_OF(middle - half, 0), MIN_OF(middle + half, 1)}
+             : (struct evaluate_interval){(double)NAN, (double)NAN};
+}
+
 /* Falling probability; ties in an order that does not depend on qsort. */
 static int compare_samples(const void *a, const void *b)
 {

@@ -31,6 +31,8 @@ struct evaluate_intervals {
 enum status evaluate_bootstrap(struct evaluate_intervals *out,
                                const struct evaluate_ranking *ranking, bool by_source,
                                uint64_t seed, struct err *err) MUST_USE;
+/* The middle EVALUATE_INTERVAL_SHARE of a rate of `part` in `n` (Wilson); NaN when n is 0. */
+struct evaluate_interval evaluate_wilson(size_t part, size_t n);
 /* The middle `share` of `values`, which are sorted in place; between two values linear. */
 struct evaluate_interval evaluate_percentiles(double *values, size_t count, double share);
 

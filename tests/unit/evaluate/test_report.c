@@ -20,7 +20,7 @@ static struct json *report_json(void)
     struct json *object = NULL;
 
     buf_init(&text, 1 << 20);
-    evaluate_report_json(&text, &report);
+    evaluate_report_json(&text, &report, true);
     assert_int_equal(buf_check(&text, "report", NULL), ST_OK);
     assert_int_equal(json_parse(&object, buf_bytes(&text), NULL), ST_OK);
     buf_fini(&text);
