@@ -1,4 +1,4 @@
-/* cli/cmd_client.c - aidetect client: photos to a running service, its verdicts back.
+/* cli/cmd_client.c - aidetect client: photos to a running service, its verdicts back; how it is.
  * Must not know how a photo is judged.  One thread. */
 #include "cli/cli.h"
 
@@ -283,15 +283,79 @@ static enum status judge_each(struct client_run *run, struct err *err)
     return st;
 }
 
+/* ---- health ---- */
+
+/* What container engines and scripts ask: one line for people, or the service's own words. */
+static void print_health(const struct client_run *run, const struct json *health)
+{
+    if (run->json) {
+        struct buf line;
+        buf_init(&line, RECORD_MAX);
+        json_write(&line, health, 0);
+        printf("%.*s\n", (int)line.len, (const char *)line.at);
+        buf_fini(&line);
+        return;
+    }
+    const char *state = json_get_str(health, "status");
+    const char *model = json_get_str(health, "model_version");
+    print_text(stdout, state ? state : "?");
+    if (model && model[0]) {
+        (void)fputs(", model ", stdout);
+        print_text(stdout, model);
+    }
+    (void)fputc('\n', stdout);
+}
+
+static int check_health(struct client_run *run, struct err *err)
+{
+    struct http_client_answer got;
+    struct json *health = NULL;
+    char url[URL_MAX];
+    int code = CLI_FINDING;
+
+    (void)snprintf(url, sizeof url, "%s/health", run->url);
+    if (http_client_get(&got, run->http, url, err) != ST_OK)
+        return CLI_IO;
+    enum status st = json_parse(&health, got.body, err);
+    const char *state = json_get_str(health, "status");
+    if (got.status != 200)
+        explain_refusal(err, got.status, health);
+    else if (st != ST_OK)
+        err_prefix(err, "the answer is not JSON");
+    else if (!state)
+        (void)err_set(err, ST_CORRUPT, "the answer holds no status");
+    else
+        print_health(run, health);
+    if (got.status != 200 || st != ST_OK || !state)
+        code = CLI_PARTIAL;
+    else if (strcmp(state, "healthy") == 0)
+        code = CLI_FINE;
+    json_free(health);
+    return code;
+}
+
 /* ---- command ---- */
+
+static bool asks_health(const struct cli_arguments *arguments)
+{
+    return strcmp(arguments->operands[0], "health") == 0;
+}
 
 static enum status check_usage(const struct cli_arguments *arguments, struct err *err)
 {
     const char *url = arguments->operands[1];
+    bool health = asks_health(arguments);
 
-    if (strcmp(arguments->operands[0], "predict") != 0)
-        return err_set(err, ST_INVALID, "unknown word '%.60s': it is \"client predict\"",
+    if (!health && strcmp(arguments->operands[0], "predict") != 0)
+        return err_set(err, ST_INVALID,
+                       "unknown word '%.60s': it is \"client predict\" or \"client health\"",
                        arguments->operands[0]);
+    if (health && arguments->operand_count > 2)
+        return err_set(err, ST_INVALID, "client health takes an address, no photos");
+    if (!health && arguments->operand_count < 3)
+        return err_set(err, ST_INVALID, "client predict needs an address and photos");
+    if (health && (cli_flag(arguments, "batch") || cli_flag(arguments, "explain")))
+        return err_set(err, ST_INVALID, "client health goes without --batch and --explain");
     if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
         return err_set(err, ST_INVALID, "'%.60s' is no http:// or https:// address", url);
     if (strlen(url) > URL_MAX / 2)
@@ -319,6 +383,22 @@ static enum status open_http(struct client_run *run, struct err *err)
     return http_client_open(&run->http, &options, err);
 }
 
+/* All photos, in the order they are named. */
+static int judge(struct client_run *run, struct err *err)
+{
+    if (!run->json)
+        printf("%-13s%-13s%-12s%s\n", "VERDICT", "PROBABILITY", "CONFIDENCE", "PATH");
+    enum status st =
+        cli_flag(run->arguments, "batch") ? judge_in_batches(run, err) : judge_each(run, err);
+    if (run->json)
+        (void)fputs(run->printed ? "\n]\n" : "[]\n", stdout);
+    if (st != ST_OK)
+        return CLI_IO;
+    if (run->failed_count)
+        return CLI_PARTIAL;
+    return run->ai_count ? CLI_FINDING : CLI_FINE;
+}
+
 int cmd_client(const struct cli_arguments *arguments, struct err *err)
 {
     struct client_run run = {.arguments = arguments,
@@ -331,17 +411,9 @@ int cmd_client(const struct cli_arguments *arguments, struct err *err)
     for (size_t len = strlen(url); len && url[len - 1] == '/'; len--)
         url[len - 1] = '\0';
     run.url = url;
-    enum status st = open_http(&run, err);
-    if (st == ST_OK && !run.json)
-        printf("%-13s%-13s%-12s%s\n", "VERDICT", "PROBABILITY", "CONFIDENCE", "PATH");
-    if (st == ST_OK)
-        st = cli_flag(arguments, "batch") ? judge_in_batches(&run, err) : judge_each(&run, err);
-    if (run.json)
-        (void)fputs(run.printed ? "\n]\n" : "[]\n", stdout);
-    http_client_close(run.http);
-    if (st != ST_OK)
+    if (open_http(&run, err) != ST_OK)
         return CLI_IO;
-    if (run.failed_count)
-        return CLI_PARTIAL;
-    return run.ai_count ? CLI_FINDING : CLI_FINE;
+    int code = asks_health(arguments) ? check_health(&run, err) : judge(&run, err);
+    http_client_close(run.http);
+    return code;
 }

@@ -534,17 +534,20 @@ const struct cli_command cli_commands[] = {
                  "aidetect explain --format json photo.jpg | jq '.regions[0]'",
      .run = cmd_explain},
     {.name = "client",
-     .summary = "ask a running service about photos",
-     .operands = "predict URL PHOTO...",
-     .operands_min = 3,
+     .summary = "ask a running service about photos, or how it is",
+     .operands = "predict URL PHOTO... | health URL",
+     .operands_min = 2,
      OPTIONS(client_options),
      .description =
          "Sends each PHOTO (- for standard input) to the service at URL and prints its verdicts in "
          "the order of the arguments. When the service has no time it is asked again: after what "
-         "Retry-After says, or after a quarter of a second, doubled each time.\n\n"
-         "Exit status: 0 when every photo is judged real, 1 when one is judged AI-generated, 2 "
-         "when one could not be judged, 74 when the service could not be reached.",
-     .examples = "aidetect client predict http://127.0.0.1:8080 photo.jpg\n"
+         "Retry-After says, or after a quarter of a second, doubled each time. \"client health\" "
+         "asks /health, for container engines and scripts.\n\n"
+         "Exit status: 0 when every photo is judged real, or the service is healthy; 1 when a "
+         "photo is judged AI-generated, or the service is not healthy (yet); 2 when a photo could "
+         "not be judged, or the answer is none of ours; 74 when the service could not be reached.",
+     .examples = "aidetect client health http://127.0.0.1:8080\n"
+                 "aidetect client predict http://127.0.0.1:8080 photo.jpg\n"
                  "aidetect client predict --batch --format json https://detector.example photos/*\n"
                  "aidetect client predict http://127.0.0.1:8080 photo.jpg --explain -o overlay.png",
      .run = cmd_client},

@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/buf.h"
@@ -216,4 +217,13 @@ enum status http_client_post_form(struct http_client_answer *out, struct http_cl
     curl_mime_free(form);
     mem_free(sources);
     return st;
+}
+
+enum status http_client_get(struct http_client_answer *out, struct http_client *client,
+                            const char *url, struct err *err)
+{
+    if (curl_easy_setopt(client->easy, CURLOPT_HTTPGET, 1L) != CURLE_OK ||
+        curl_easy_setopt(client->easy, CURLOPT_URL, url) != CURLE_OK)
+        return err_set(err, ST_NOMEM, "no room for an address of %zu bytes", strlen(url));
+    return ask(out, client, err);
 }

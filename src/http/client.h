@@ -43,6 +43,10 @@ enum status http_client_post_form(struct http_client_answer *out, struct http_cl
                                   const char *url, const struct http_client_part *parts,
                                   size_t count, struct err *err) MUST_USE;
 
+/* GETs a URL, with the same limits, retries and errors. */
+enum status http_client_get(struct http_client_answer *out, struct http_client *client,
+                            const char *url, struct err *err) MUST_USE;
+
 /* How long to wait before retry 0, 1, 2, ...: what Retry-After says (at most 60 s; negative: it was
  * absent), else 0.25 s doubled each time up to 8 s, 25 % more or less at random. */
 unsigned http_client_delay_ms(unsigned retry, int64_t retry_after_s, struct rng *rng);

@@ -141,6 +141,46 @@ def busy(run, photo):
         server.server_close()
 
 
+def health(server):
+    def ask(*arguments):
+        done = subprocess.run([os.path.join(server.build, "aidetect"), "client", "health",
+                               *arguments], capture_output=True, timeout=TIMEOUT, check=False)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    url = f"http://127.0.0.1:{server.port}"
+    code, out, err = ask(url)
+    check(code == 0 and out.startswith("healthy, model ") and not err, f"{code} {out} {err}")
+    code, out, _ = ask(url + "/", "--format", "json")
+    check(code == 0 and json.loads(out)["status"] == "healthy", out)
+    code, out, err = ask(url + "/nowhere")
+    check(code == 2 and not out and "the service answered 404" in err, err)
+    code, out, err = ask("http://127.0.0.1:1")
+    check(code == 74 and not out and err, err)
+    check(ask(url, "photo.jpg")[0] == 64 and ask(url, "--batch")[0] == 64, "usage")
+    answers = {"starting": (1, b'{"status":"starting"}'), "none": (2, b"{}"), "text": (2, b"fine")}
+
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = answers[self.path.split("/")[1]][1]
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other)
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    try:
+        for name, (expected, _) in answers.items():
+            code, out, err = ask(f"http://127.0.0.1:{other.server_port}/{name}")
+            check(code == expected, f"{name}: {code} {out} {err}")
+    finally:
+        other.shutdown()
+        other.server_close()
+
+
 def run(start):
     server = start()
     runner, url, files = Runner(server), f"http://127.0.0.1:{server.port}", photos(server)
@@ -149,4 +189,6 @@ def run(start):
         print("ok     ", test.__name__)
     busy(runner, files[0])
     print("ok      busy")
+    health(server)
+    print("ok      health")
     check(server.stop() == 0, "the server did not end with 0")
