@@ -8,13 +8,17 @@ add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/aidetect.1 ${CMAKE_BINARY_DIR}/aid
 add_custom_target(manual ALL
   DEPENDS ${CMAKE_BINARY_DIR}/aidetect.1 ${CMAKE_BINARY_DIR}/aidetect.bash)
 
-install(TARGETS aidetect RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+# Components: "runtime" is the program and what it reads, the default one is for other programs.
+# DESTDIR goes before everything; CMAKE_INSTALL_PREFIX is /usr/local unless told.
+install(TARGETS aidetect RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
 install(TARGETS aidetect_static aidetect_shared DESTINATION ${CMAKE_INSTALL_LIBDIR})
 # What detect.h needs and nothing else; programs write #include "detect/detect.h".
 install(FILES src/detect/detect.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/aidetect/detect)
 install(FILES src/base/base.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/aidetect/base)
 install(FILES ${CMAKE_BINARY_DIR}/aidetect.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-install(DIRECTORY models/ DESTINATION ${CMAKE_INSTALL_DATADIR}/aidetect/models OPTIONAL)
-install(FILES ${CMAKE_BINARY_DIR}/aidetect.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
-install(FILES ${CMAKE_BINARY_DIR}/aidetect.bash
+install(DIRECTORY models/ DESTINATION ${CMAKE_INSTALL_DATADIR}/aidetect/models COMPONENT runtime
+        OPTIONAL)
+install(FILES ${CMAKE_BINARY_DIR}/aidetect.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
+        COMPONENT runtime)
+install(FILES ${CMAKE_BINARY_DIR}/aidetect.bash COMPONENT runtime
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME aidetect)

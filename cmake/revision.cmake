@@ -4,6 +4,9 @@ file(WRITE ${REVISION_SCRIPT} "
 execute_process(COMMAND git describe --always --dirty --abbrev=12
                 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} OUTPUT_VARIABLE REVISION
                 OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+if(NOT \"${AIDETECT_REVISION}\" STREQUAL \"\")
+  set(REVISION \"${AIDETECT_REVISION}\")
+endif()
 if(NOT REVISION)
   set(REVISION unknown)
 endif()
