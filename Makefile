@@ -7,8 +7,9 @@ S ?= 60
 SECONDS ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
+PACKAGE_VERSION ?=
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test check lint bench fuzz format install clean
+.PHONY: help deps build run test check lint bench fuzz format install package clean
 
 help: ## this text
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -43,6 +44,9 @@ format: ## clang-format every C file
 
 install: build ## program, library, headers, man page under PREFIX (and DESTDIR)
 	@DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(PREFIX)"
+
+package: deps ## the Debian package, build/aidetect_VERSION_ARCH.deb (PACKAGE_VERSION=...)
+	@PACKAGE_VERSION="$(PACKAGE_VERSION)" tools/package.sh
 
 clean: ## remove build/
 	@rm -rf build

@@ -1,11 +1,17 @@
 #!/bin/sh
 # Installs the packages of a list (first word of each line) that are missing; nothing to do is fast.
+# install_deps.sh [--build] [LIST]: with --build only those above the line "# ---- tests".
 set -eu
 
+until='^$^'
+if [ "${1:-}" = --build ]; then
+    until='^# ---- tests'
+    shift
+fi
 list=${1:-tools/packages.txt}
 
 missing() {
-    sed 's/#.*//' "$list" | awk 'NF { print $1 }' | while read -r package; do
+    sed "/$until/,\$d; s/#.*//" "$list" | awk 'NF { print $1 }' | while read -r package; do
         status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
         [ "$status" = installed ] || printf '%s ' "$package"
     done
