@@ -6,32 +6,31 @@ set -eu
 installed=$1
 tree=$2
 user=10001
+copied=$(mktemp)
+trap 'rm -f "$copied"' EXIT
 
-# with_packages FILE...: copies files of this system, their links and the packages they are from.
-# Names below /usr/lib and /lib may be the same folder (merged /usr); dpkg knows one of both.
+# copy FILE...: files of this system and what their links name.
 copy() {
     for file; do
         mkdir -p "$tree$(dirname "$file")"
         cp -a "$file" "$tree$file"
+        echo "$file" >>"$copied"
         if [ -L "$file" ]; then
             copy "$(realpath "$file")"
-        else
-            note_package "$file"
         fi
     done
 }
 
-note_package() {
-    package=$(dpkg-query -S "$1" 2>/dev/null || dpkg-query -S "${1#/usr}" 2>/dev/null || true)
-    package=${package%%: *}
-    [ -n "$package" ] || return 0
-    name=${package%%:*}
-    [ -e "$tree/var/lib/dpkg/status.d/$name" ] && return 0
-    dpkg-query -s "$name" >"$tree/var/lib/dpkg/status.d/$name"
-    if [ -e "/usr/share/doc/$name/copyright" ]; then
-        mkdir -p "$tree/usr/share/doc/$name"
-        cp -L "/usr/share/doc/$name/copyright" "$tree/usr/share/doc/$name/"
-    fi
+# The packages of all copied files.  /lib and /usr/lib are one folder, and dpkg knows either name.
+note_packages() {
+    sed 's|^/usr||' "$copied" | cat - "$copied" | xargs dpkg-query -S 2>/dev/null | sed 's/: .*//; s/:.*//' | sort -u |
+        while read -r name; do
+            dpkg-query -s "$name" >"$tree/var/lib/dpkg/status.d/$name"
+            if [ -e "/usr/share/doc/$name/copyright" ]; then
+                mkdir -p "$tree/usr/share/doc/$name"
+                cp -L "/usr/share/doc/$name/copyright" "$tree/usr/share/doc/$name/"
+            fi
+        done
 }
 
 libraries_of() {
@@ -53,10 +52,7 @@ rm -rf "$tree/usr/share/man" "$tree/usr/share/bash-completion"
 # shellcheck disable=SC2046  # one word a path
 copy /usr/bin/ps $(libraries_of "$tree/usr/bin/aidetect" /usr/bin/ps)
 copy /etc/ssl/certs/ca-certificates.crt
-# shellcheck disable=SC2043  # the system's list of time zones is one file: all clocks are UTC
-for file in /usr/share/zoneinfo/Etc/UTC; do
-    if [ -e "$file" ]; then copy "$file"; fi
-done
+note_packages
 
 printf 'root:x:0:0:root:/:/sbin/nologin\naidetect:x:%s:%s:aidetect:/data:/sbin/nologin\n' $user $user >"$tree/etc/passwd"
 printf 'root:x:0:\naidetect:x:%s:\n' $user >"$tree/etc/group"
