@@ -1,0 +1,157 @@
+#include "drift/cusum.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* Shifts below the slack are never alarms, above they add up.  A mean moves when photos change
+ * sides; low confidence also moves when a model is only a little less sure, hence the wider one. */
+#define SLACK_MEAN 0.01
+#define SLACK_LOW  0.10
+
+#define BLOCK      1000u /* predictions: the unit whose means show what a baseline leaves open */
+#define DEVIATIONS 2.0
+
+#define LEVELS      4096u /* of a cycle's highest sum */
+#define LEVEL_STEP  0.125
+#define TAIL_MANY   400.0 /* cycles that reach the lower end of the tail ... */
+#define TAIL_FEW    25.0  /* ... and the upper */
+#define LIMIT_LEAST 5.0
+
+static const char *const names[] = {
+    [DRIFT_CHART_DOWN] = "probability_down",
+    [DRIFT_CHART_UP] = "probability_up",
+    [DRIFT_CHART_LOW] = "low_confidence",
+};
+_Static_assert(ARRAY_LEN(names) == DRIFT_CHART_COUNT, "one name for each chart");
+
+const char *drift_chart_name(enum drift_chart chart)
+{
+    return names[chart];
+}
+
+double drift_chart_value(enum drift_chart chart, double probability, bool low)
+{
+    switch (chart) {
+    case DRIFT_CHART_DOWN:
+        return -probability;
+    case DRIFT_CHART_UP:
+        return probability;
+    default:
+        return low;
+    }
+}
+
+/* How far the true mean of a chart's values may be from the baseline's. */
+static double open_mean(const struct drift_baseline *baseline, enum drift_chart chart)
+{
+    size_t block = MIN_OF((size_t)BLOCK, baseline->count / 2);
+    size_t count = baseline->count / block;
+    double sum = 0, squares = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        double mean = 0;
+        for (size_t j = i * block; j < (i + 1) * block; j++) {
+            double p = drift_value(baseline->values[j]);
+            mean += drift_chart_value(chart, p, drift_is_low(p, baseline->threshold));
+        }
+        mean /= (double)block;
+        sum += mean;
+        squares += mean * mean;
+    }
+    double n = (double)count;
+    return DEVIATIONS * sqrt(fmax(0, squares / n - sum * sum / n / n) / (n - 1));
+}
+
+static void centre(struct drift_cusum charts[DRIFT_CHART_COUNT],
+                   const struct drift_baseline *baseline)
+{
+    double mean = baseline->figures.mean_probability;
+
+    for (size_t i = 0; i < DRIFT_CHART_COUNT; i++)
+        charts[i] = (struct drift_cusum){.limit = INFINITY};
+    charts[DRIFT_CHART_DOWN].centre = -mean + SLACK_MEAN;
+    charts[DRIFT_CHART_UP].centre = mean + SLACK_MEAN;
+    charts[DRIFT_CHART_LOW].centre = baseline->figures.low_confidence_ratio + SLACK_LOW;
+}
+
+/* Sums from one return to 0 to the next are alike and independent: how high they get tells how
+ * often any limit is reached. */
+struct peaks {
+    double cycles[LEVELS]; /* whose highest sum was at least that level */
+    double highest;        /* of the cycle under way */
+};
+
+static void end_cycle(struct peaks *peaks)
+{
+    if (peaks->highest > 0)
+        peaks->cycles[(size_t)MIN_OF(peaks->highest / LEVEL_STEP, LEVELS - 1.0)] += 1;
+    peaks->highest = 0;
+}
+
+static void replay(struct peaks peaks[DRIFT_CHART_COUNT],
+                   struct drift_cusum charts[DRIFT_CHART_COUNT], struct drift_bootstrap *bootstrap,
+                   const bool *low, size_t steps)
+{
+    for (size_t i = 0; i < steps; i++) {
+        uint16_t value = drift_bootstrap_next(bootstrap);
+        double p = drift_value(value);
+        for (size_t c = 0; c < DRIFT_CHART_COUNT; c++) {
+            (void)drift_cusum_add(&charts[c], drift_chart_value((enum drift_chart)c, p, low[value]),
+                                  0);
+            if (charts[c].sum > 0)
+                peaks[c].highest = fmax(peaks[c].highest, charts[c].sum);
+            else
+                end_cycle(&peaks[c]);
+        }
+    }
+}
+
+/* The level that `count` cycles reach, between the levels that were seen. */
+static double level_of(const double cycles[LEVELS], double count)
+{
+    for (size_t i = LEVELS; i-- > 0;)
+        if (cycles[i] >= count)
+            return (double)i * LEVEL_STEP;
+    return 0;
+}
+
+/* The number of cycles over a level falls exponentially with it (Siegmund 1985), so that a line
+ * through its logarithm leads to limits that are reached less than once in the replay. */
+static double limit_of(struct peaks *peaks, double wanted)
+{
+    for (size_t i = LEVELS - 1; i-- > 0;)
+        peaks->cycles[i] += peaks->cycles[i + 1];
+    double few = MIN_OF(TAIL_FEW, peaks->cycles[0] / 4);
+    double many = MIN_OF(TAIL_MANY, peaks->cycles[0] / 2);
+    double upper = level_of(peaks->cycles, few);
+    double lower = level_of(peaks->cycles, many);
+    if (few < 5 || upper <= lower)
+        return fmax(LIMIT_LEAST, 2 * upper);
+    double slope = log(many / few) / (upper - lower);
+    return fmax(LIMIT_LEAST, upper + log(few / wanted) / slope);
+}
+
+void drift_cusum_calibrate(struct drift_cusum charts[DRIFT_CHART_COUNT],
+                           const struct drift_baseline *baseline, double run_length, size_t steps,
+                           struct rng rng)
+{
+    struct peaks *peaks = mem_alloc(DRIFT_CHART_COUNT, sizeof *peaks);
+    bool *low = mem_alloc(DRIFT_VALUE_TOP + 1, sizeof *low);
+    struct drift_bootstrap bootstrap;
+
+    for (unsigned i = 0; i <= DRIFT_VALUE_TOP; i++)
+        low[i] = drift_is_low(drift_value((uint16_t)i), baseline->threshold);
+    centre(charts, baseline);
+    drift_bootstrap_open(&bootstrap, baseline, 0, rng);
+    replay(peaks, charts, &bootstrap, low, steps);
+    for (size_t i = 0; i < DRIFT_CHART_COUNT; i++) {
+        charts[i].limit = limit_of(&peaks[i], (double)steps / run_length);
+        charts[i].centre += open_mean(baseline, (enum drift_chart)i);
+        charts[i].sum = 0;
+        charts[i].since_us = 0;
+    }
+    mem_free(low);
+    mem_free(peaks);
+}

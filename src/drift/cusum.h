@@ -1,0 +1,42 @@
+/* drift/cusum.h - Page's cumulative sum (Page 1954): S = max(0, S + x - mean - slack), an alarm at
+ * S >= limit; and the limit for a wanted run length, found by replaying a baseline in blocks.
+ * Pure; one thread at a time. */
+#pragma once
+
+#include "drift/bootstrap.h"
+
+enum drift_chart {
+    DRIFT_CHART_DOWN, /* the probability falls */
+    DRIFT_CHART_UP,   /* the probability rises */
+    DRIFT_CHART_LOW,  /* low confidence becomes more frequent */
+    DRIFT_CHART_COUNT
+};
+const char *drift_chart_name(enum drift_chart chart); /* "probability_down", ... */
+
+struct drift_cusum {
+    double centre;    /* mean + slack of the signed value */
+    double limit;     /* > 0 */
+    double sum;       /* 0 and above */
+    int64_t since_us; /* of the sample after which the sum was last 0 */
+};
+
+/* The signed value that a chart adds up. */
+double drift_chart_value(enum drift_chart chart, double probability, bool low);
+
+static inline bool drift_cusum_add(struct drift_cusum *cusum, double value, int64_t time_us)
+{
+    double sum = cusum->sum + value - cusum->centre;
+
+    if (!(sum > 0)) {
+        sum = 0;
+        cusum->since_us = time_us;
+    }
+    cusum->sum = sum;
+    return sum >= cusum->limit;
+}
+
+/* Centres and limits: each chart alone has at least about `run_length` predictions between two
+ * false alarms.  Replays the baseline for `steps` predictions. */
+void drift_cusum_calibrate(struct drift_cusum charts[DRIFT_CHART_COUNT],
+                           const struct drift_baseline *baseline, double run_length, size_t steps,
+                           struct rng rng);

@@ -1,0 +1,253 @@
+#include "drift/watch.h"
+
+#include <math.h>
+#include <string.h>
+
+#define STEPS_DEFAULT 8000000u
+#define BURSTY        1.25 /* design effect from which groups count as one */
+#define ADWIN_DELTA   0.0001
+#define EVIDENCE_TOP  1e15
+
+static const char *const names[] = {
+    [DRIFT_BY_EDETECTOR] = "edetector",
+    [DRIFT_BY_PROBABILITY_DOWN] = "cusum_probability_down",
+    [DRIFT_BY_PROBABILITY_UP] = "cusum_probability_up",
+    [DRIFT_BY_LOW_CONFIDENCE] = "cusum_low_confidence",
+};
+_Static_assert(ARRAY_LEN(names) == DRIFT_DETECTOR_COUNT, "one name for each detector");
+_Static_assert(DRIFT_DETECTOR_COUNT == 1 + (int)DRIFT_CHART_COUNT, "the charts follow in order");
+
+const char *drift_detector_name(enum drift_detector detector)
+{
+    return names[detector];
+}
+
+const char *drift_alarm_help(const struct drift_alarm *alarm)
+{
+    switch (alarm->detector) {
+    case DRIFT_BY_EDETECTOR:
+        return drift_bet_help(alarm->bet);
+    case DRIFT_BY_PROBABILITY_DOWN:
+        return "probabilities are lower than those of the baseline";
+    case DRIFT_BY_PROBABILITY_UP:
+        return "probabilities are higher than those of the baseline";
+    default:
+        return "low confidence is more frequent than in the baseline";
+    }
+}
+
+/* The budget is shared: rates of alarms add up to at most 1 / run_length. */
+void drift_watch_open(struct drift_watch *watch, const struct drift_baseline *baseline,
+                      const struct drift_watch_options *options, struct rng rng)
+{
+    double run_length = drift_run_length(&options->budget);
+    size_t steps = options->calibration_steps ? options->calibration_steps : STEPS_DEFAULT;
+
+    *watch = (struct drift_watch){.run_length = run_length};
+    drift_adwin_open(&watch->adwin, ADWIN_DELTA);
+    if (baseline->count < DRIFT_WATCH_LEAST)
+        return;
+    watch->grouped = options->grouping == DRIFT_GROUP_ON ||
+                     (options->grouping == DRIFT_GROUP_AUTO && baseline->burst_effect > BURSTY);
+    watch->burst_size = (uint32_t)MAX_OF(baseline->burst_size, (size_t)DRIFT_BURST_LEAST);
+    drift_edetector_open(&watch->edetector, baseline, 2 * run_length);
+    drift_cusum_calibrate(watch->charts, baseline, 2 * run_length * DRIFT_CHART_COUNT, steps, rng);
+    watch->known = true;
+}
+
+/* A limit in groups guarantees a run length in groups; each has at least one prediction, so the run
+ * length in predictions is at least the same. */
+static bool end_minute(struct drift_watch *watch)
+{
+    bool alarm = false;
+
+    for (size_t i = 0; watch->grouped && i < watch->burst.group_count && !alarm; i++)
+        alarm = drift_edetector_add_group(&watch->edetector, &watch->burst.groups[i]);
+    return alarm;
+}
+
+static int64_t since_us(const struct drift_watch *watch)
+{
+    const struct drift_cusum *nearest = &watch->charts[0];
+
+    for (size_t i = 1; i < DRIFT_CHART_COUNT; i++)
+        if (watch->charts[i].sum / watch->charts[i].limit > nearest->sum / nearest->limit)
+            nearest = &watch->charts[i];
+    if (watch->adwin.cut_count)
+        return MAX_OF(drift_adwin_since_us(&watch->adwin), nearest->since_us);
+    return nearest->since_us;
+}
+
+static void begin_again(struct drift_watch *watch, int64_t time_us)
+{
+    drift_edetector_reset(&watch->edetector);
+    for (size_t i = 0; i < DRIFT_CHART_COUNT; i++) {
+        watch->charts[i].sum = 0;
+        watch->charts[i].since_us = time_us;
+    }
+}
+
+static void raise(struct drift_alarm *alarm, struct drift_watch *watch,
+                  enum drift_detector detector, int64_t time_us)
+{
+    bool by_bets = detector == DRIFT_BY_EDETECTOR;
+    const struct drift_cusum *chart = by_bets ? NULL : &watch->charts[detector - 1];
+
+    *alarm = (struct drift_alarm){
+        .detector = detector,
+        .value = by_bets ? watch->edetector.value : chart->sum,
+        .limit = by_bets ? watch->edetector.limit : chart->limit,
+        .bet = drift_edetector_leader(&watch->edetector),
+        .time_us = time_us,
+        .since_us = by_bets ? since_us(watch) : chart->since_us,
+    };
+    begin_again(watch, time_us);
+}
+
+bool drift_watch_add(struct drift_watch *watch, const struct drift_sample *sample,
+                     struct drift_alarm *alarm)
+{
+    bool raised[DRIFT_DETECTOR_COUNT] = {false};
+
+    if (!watch->known)
+        return false;
+    if (drift_burst_ends(&watch->burst, sample)) {
+        raised[DRIFT_BY_EDETECTOR] = end_minute(watch);
+        drift_burst_begin(&watch->burst, sample);
+    }
+    watch->seen++;
+    if (drift_burst_add(&watch->burst, sample) > watch->burst_size) {
+        watch->ignored++;
+    } else {
+        if (!watch->grouped)
+            raised[DRIFT_BY_EDETECTOR] =
+                drift_edetector_add(&watch->edetector, drift_bin(sample->probability));
+        for (unsigned i = 0; i < DRIFT_CHART_COUNT; i++)
+            raised[1 + i] = drift_cusum_add(
+                &watch->charts[i],
+                drift_chart_value((enum drift_chart)i, sample->probability, sample->low),
+                sample->time_us);
+        (void)drift_adwin_add(&watch->adwin, sample->probability, sample->time_us);
+    }
+    for (unsigned i = 0; i < DRIFT_DETECTOR_COUNT; i++)
+        if (raised[i]) {
+            raise(alarm, watch, (enum drift_detector)i, sample->time_us);
+            return true;
+        }
+    return false;
+}
+
+double drift_watch_level(const struct drift_watch *watch, enum drift_detector detector)
+{
+    if (!watch->known)
+        return 0;
+    if (detector == DRIFT_BY_EDETECTOR)
+        return CLAMP(log1p(watch->edetector.value) / log1p(watch->edetector.limit), 0.0, 1.0);
+    const struct drift_cusum *chart = &watch->charts[detector - 1];
+    return CLAMP(chart->sum / chart->limit, 0.0, 1.0);
+}
+
+/* ---- state ---- */
+
+struct json *drift_watch_save(const struct drift_watch *watch)
+{
+    struct json *value = json_new_object();
+    struct json *evidence = json_new_array();
+    struct json *charts = json_new_array();
+    struct json *since = json_new_array();
+    struct json *adwin = json_new_array();
+
+    for (size_t i = 0; i < DRIFT_BETS; i++)
+        json_append_number(evidence, watch->edetector.evidence[i]);
+    for (size_t i = 0; i < DRIFT_CHART_COUNT; i++) {
+        json_append_number(charts, watch->charts[i].sum);
+        json_append_int(since, watch->charts[i].since_us);
+    }
+    for (unsigned r = watch->adwin.row_count; r-- > 0;)
+        for (unsigned i = 0; i < watch->adwin.counts[r]; i++) {
+            json_append_int(adwin, r);
+            json_append_number(adwin, watch->adwin.rows[r][i].sum);
+            json_append_number(adwin, watch->adwin.rows[r][i].spread);
+            json_append_int(adwin, watch->adwin.rows[r][i].first_us);
+        }
+    json_set(value, "evidence", evidence);
+    json_set(value, "charts", charts);
+    json_set(value, "since_us", since);
+    json_set(value, "adwin", adwin); /* row, sum, spread, first_us of each bucket, oldest first */
+    json_set_number(value, "adwin_spread", watch->adwin.spread);
+    json_set_int(value, "adwin_cuts", (int64_t)watch->adwin.cut_count);
+    json_set_int(value, "seen", (int64_t)watch->seen);
+    json_set_int(value, "ignored", (int64_t)watch->ignored);
+    return value;
+}
+
+/* A number of `array` in [0, top]; *fine becomes false otherwise. */
+static double number_at(const struct json *array, size_t i, double top, bool *fine)
+{
+    double number = json_number_or(json_at(array, i), NAN);
+
+    *fine = *fine && number >= 0 && number <= top;
+    return number;
+}
+
+static bool restore_adwin(struct drift_adwin *adwin, const struct json *saved)
+{
+    const struct json *list = json_get(saved, "adwin");
+    double top = ldexp(1, DRIFT_ADWIN_ROWS), cuts = 0;
+    unsigned row_before = DRIFT_ADWIN_ROWS;
+    bool fine = json_count(list) % 4 == 0;
+
+    for (size_t i = 0; fine && i + 4 <= json_count(list); i += 4) {
+        unsigned row = (unsigned)number_at(list, i, DRIFT_ADWIN_ROWS - 1, &fine);
+        struct drift_adwin_bucket bucket = {
+            .sum = number_at(list, i + 1, top, &fine),
+            .spread = number_at(list, i + 2, top, &fine),
+            .first_us = (int64_t)number_at(list, i + 3, 9e18, &fine),
+        };
+        if (!fine || row > row_before || adwin->counts[row] == DRIFT_ADWIN_BUCKETS)
+            return false;
+        row_before = row;
+        adwin->rows[row][adwin->counts[row]++] = bucket;
+        adwin->row_count = MAX_OF(adwin->row_count, row + 1);
+        adwin->width += UINT64_C(1) << row;
+        adwin->sum += bucket.sum;
+    }
+    fine = fine && json_get_number(&adwin->spread, saved, "adwin_spread") && adwin->spread >= 0 &&
+           adwin->spread <= top && json_get_number(&cuts, saved, "adwin_cuts") && cuts >= 0 &&
+           cuts <= top;
+    adwin->cut_count = fine ? (uint64_t)cuts : 0;
+    return fine;
+}
+
+enum status drift_watch_restore(struct drift_watch *watch, const struct json *saved,
+                                struct err *err)
+{
+    const struct json *evidence = json_get(saved, "evidence");
+    const struct json *charts = json_get(saved, "charts");
+    const struct json *since = json_get(saved, "since_us");
+    struct drift_watch next = *watch;
+    int64_t seen = 0, ignored = 0;
+    double sum = 0;
+    bool fine = json_count(evidence) == DRIFT_BETS && json_count(charts) == DRIFT_CHART_COUNT &&
+                json_count(since) == DRIFT_CHART_COUNT;
+
+    for (size_t i = 0; fine && i < DRIFT_BETS; i++) {
+        next.edetector.evidence[i] = number_at(evidence, i, EVIDENCE_TOP, &fine);
+        sum += next.edetector.evidence[i];
+    }
+    next.edetector.value = sum / DRIFT_BETS;
+    for (size_t i = 0; fine && i < DRIFT_CHART_COUNT; i++) {
+        next.charts[i].sum = number_at(charts, i, 1e9, &fine);
+        next.charts[i].since_us = (int64_t)number_at(since, i, 9e18, &fine);
+    }
+    drift_adwin_open(&next.adwin, ADWIN_DELTA);
+    fine = fine && restore_adwin(&next.adwin, saved);
+    fine = fine && json_get_int(&seen, saved, "seen") && seen >= 0;
+    fine = fine && json_get_int(&ignored, saved, "ignored") && ignored >= 0;
+    if (!fine)
+        return err_set(err, ST_CORRUPT, "the saved state of the detectors is broken");
+    next.seen = (uint64_t)seen;
+    next.ignored = (uint64_t)ignored;
+    *watch = next;
+    return ST_OK;
+}
