@@ -21,7 +21,10 @@ void api_handle_health(void *payload, struct http_request *request)
     json_set_str(value, "model_version", health.model_version);
     json_set_number(value, "uptime_seconds", round(health.uptime_seconds * 1e3) / 1e3);
     json_set_int(value, "active_requests", (int64_t)health.active_requests);
-    json_set_null(value, "drift_detected"); /* there is no baseline to compare with */
+    if (health.drift_known)
+        json_set_bool(value, "drift_detected", health.drift_detected);
+    else
+        json_set_null(value, "drift_detected"); /* nothing to compare with */
     json_set_int(value, "predictions_total", (int64_t)health.predictions_total);
     json_set_number(value, "memory_usage_mb", round(health.memory_usage_mb * 10) / 10);
     json_set_int(value, "pid", health.pid);
@@ -47,40 +50,6 @@ void api_handle_startup(void *payload, struct http_request *request)
     bool started = state != SERVICE_STARTING && state != SERVICE_FAILED;
 
     answer_state(request, started ? 200 : 503, started ? "started" : service_state_name(state));
-}
-
-static void set_window_figures(struct json *value, const struct service_drift *drift)
-{
-    struct json *ratio = json_new_object();
-    bool empty = drift->window_size == 0;
-
-    json_set_number(value, "mean_probability", empty ? NAN : drift->mean_probability);
-    json_set_number(value, "std_probability", empty ? NAN : drift->std_probability);
-    json_set_number(value, "low_confidence_ratio", empty ? NAN : drift->low_confidence_ratio);
-    json_set_number(ratio, "real", empty ? NAN : 1 - drift->ai_generated_ratio);
-    json_set_number(ratio, "ai_generated", empty ? NAN : drift->ai_generated_ratio);
-    json_set(value, "prediction_ratio", ratio);
-}
-
-/* Without a baseline nothing can be said about drift: null, not false. */
-void api_handle_drift(void *payload, struct http_request *request)
-{
-    struct service_drift drift;
-    struct json *value = json_new_object();
-    char time_text[CLOCK_TEXT_SIZE];
-
-    service_read_drift(&drift, service_of(payload));
-    json_set_int(value, "window_size", (int64_t)drift.window_size);
-    json_set_int(value, "window_max", (int64_t)drift.window_max);
-    set_window_figures(value, &drift);
-    json_set_null(value, "drift_detected");
-    json_set_null(value, "drift_score");
-    json_set(value, "alerts", json_new_array());
-    json_set_str(value, "baseline", "none");
-    json_set_number(value, "threshold", drift.threshold);
-    json_set_str(value, "model_version", drift.model_version);
-    json_set_str(value, "timestamp", clock_format_utc(time_text, drift.utc_us));
-    api_answer_json(request, 200, value);
 }
 
 void api_handle_alive(void *payload, struct http_request *request)

@@ -14,6 +14,7 @@
 #include "cli/serve.h"
 #include "cli/store.h"
 #include "cli/systemd.h"
+#include "service/drift_monitor.h"
 
 #include "revision.h"
 
@@ -53,7 +54,10 @@ static enum status open_models(struct service_options *options, const struct ser
 static enum status open_service(struct serve *serve, struct err *err)
 {
     const struct service_config *config = &serve->config->values;
+    char folder[SERVICE_PATH_SIZE + 16];
+    struct drift_monitor_options drift;
     struct service_options options = {
+        .drift = &drift,
         .open_model = service_detect_open,
         .worker_count = (unsigned)config->workers,
         .queue_max = (size_t)config->queue_max,
@@ -70,6 +74,8 @@ static enum status open_service(struct serve *serve, struct err *err)
         .version = AIDETECT_VERSION,
         .revision = AIDETECT_REVISION,
     };
+    cli_drift_folder(folder, sizeof folder, config);
+    service_drift_settings(&drift, config, folder);
     enum status st = open_models(&options, config, err);
 
     return st == ST_OK ? service_open(&serve->service, &options, err) : st;

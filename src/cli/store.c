@@ -43,6 +43,11 @@ enum status cli_open_review(struct service_review **out, const struct service_co
     return st;
 }
 
+void cli_drift_folder(char *out, size_t size, const struct service_config *config)
+{
+    (void)snprintf(out, size, "%s/drift", config->data);
+}
+
 enum status cli_open_log(struct prediction_log **out, const struct service_config *config,
                          struct service_review *review, struct err *err)
 {

@@ -293,6 +293,8 @@ static void follow_baselines(struct drift_monitor *monitor)
     char version[DRIFT_NAME_SIZE], hash[DRIFT_NAME_SIZE];
     struct fs_stamp stamp = fs_stamp(monitor->folder);
 
+    if (!monitor->folder[0])
+        return;
     (void)pthread_mutex_lock(&monitor->lock);
     uint64_t generation = monitor->generation;
     struct baselines_key key = {version, hash, monitor->threshold};
@@ -337,7 +339,7 @@ static void write_event(struct drift_monitor *monitor, struct drift_event *event
     } else {
         log_info("drift.event", "event=%s what=%s", event->name, log_quote(what, event->what));
     }
-    if (drift_history_append(monitor->folder, event, &err) != ST_OK)
+    if (monitor->folder[0] && drift_history_append(monitor->folder, event, &err) != ST_OK)
         log_warn("drift.history_failed", "detail=%s", log_quote(detail, err.msg));
 }
 
@@ -368,6 +370,8 @@ static void save(struct drift_monitor *monitor)
     struct buf text;
     struct err err;
 
+    if (!monitor->folder[0])
+        return;
     (void)snprintf(path, sizeof path, "%s/state.json", monitor->folder);
     buf_init(&text, DRIFT_STATE_BYTES);
     (void)pthread_mutex_lock(&monitor->lock);
@@ -408,7 +412,7 @@ static enum status read_saved(struct drift_saved *out, const char *folder, struc
     struct bytes text;
 
     (void)snprintf(path, sizeof path, "%s/state.json", folder);
-    if (!fs_exists(path))
+    if (!folder[0] || !fs_exists(path))
         return ST_NOT_FOUND;
     enum status st = fs_read(&text, path, DRIFT_STATE_BYTES, err);
     if (st != ST_OK)

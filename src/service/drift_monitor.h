@@ -15,13 +15,21 @@
 struct drift_monitor;
 
 struct drift_monitor_options {
-    const char *folder; /* of baselines, state and history; borrowed until it is open */
+    const char
+        *folder; /* of baselines, state and history; borrowed until it is open; empty: none */
     size_t window_size;
     struct drift_thresholds thresholds;
     struct drift_watch_options watch;
     double hold_hours; /* an alarm that no other follows counts for as long */
     const struct clock *clock;
 };
+
+/* The playbook's thresholds and one false alarm a month; nothing is kept in files. */
+void drift_monitor_defaults(struct drift_monitor_options *out);
+struct service_config;
+/* As the settings say; `folder` is borrowed until the monitor is open. */
+void service_drift_settings(struct drift_monitor_options *out, const struct service_config *config,
+                            const char *folder);
 
 /* The model in use. */
 struct drift_model {

@@ -36,6 +36,9 @@ enum label {
     LABEL_DENIAL,
     LABEL_AGREEMENT,
     LABEL_OUTCOME,
+    LABEL_INDICATOR,
+    LABEL_DETECTOR,
+    LABEL_SIDE,
     LABEL_MODEL_VERSION,
     LABEL_MODEL_HASH,
     LABEL_VERSION,
@@ -68,6 +71,8 @@ _Static_assert(ARRAY_LEN(outcomes) == MEASURE_SWAP_COUNT, "one name for each out
 static const char *const faults[] = {"none", "missing", "invalid", "unsupported", "limit"};
 static const unsigned fault_of_status[ST_COUNT] = {
     [ST_NOT_FOUND] = 1, [ST_INVALID] = 2, [ST_UNSUPPORTED] = 3, [ST_LIMIT] = 4};
+static const char *const indicators[] = {"probability", "confidence", "ratio"};
+static const char *const sides[] = {"window", "baseline"};
 static const char *const agreements[] = {"false", "true"};
 _Static_assert(ARRAY_LEN(reasons) == MEASURE_REASON_COUNT, "one name for each reason");
 
@@ -148,6 +153,7 @@ struct measure {
     const char **endpoints;    /* the options' and "other" */
     const struct clock *clock; /* of exemplars */
     pthread_mutex_t lock;      /* guards one_values */
+    const char *detectors[DRIFT_DETECTOR_COUNT];
     const char *one_values[4]; /* of the labels that tell one fact */
 };
 
@@ -162,6 +168,8 @@ static const struct metrics_label fixed_labels[] = {
     [LABEL_REASON] = {"reason", reasons, ARRAY_LEN(reasons)},
     [LABEL_DENIAL] = {"reason", denials, ARRAY_LEN(denials)},
     [LABEL_OUTCOME] = {"outcome", outcomes, ARRAY_LEN(outcomes)},
+    [LABEL_INDICATOR] = {"indicator", indicators, ARRAY_LEN(indicators)},
+    [LABEL_SIDE] = {"of", sides, ARRAY_LEN(sides)},
     [LABEL_AGREEMENT] = {"agreement", agreements, ARRAY_LEN(agreements)},
 };
 
@@ -208,6 +216,10 @@ static void fill_labels(struct measure *measure, const struct service_options *o
                                  options->version, options->revision};
 
     memcpy(measure->labels, fixed_labels, sizeof fixed_labels);
+    for (unsigned i = 0; i < DRIFT_DETECTOR_COUNT; i++)
+        measure->detectors[i] = drift_detector_name((enum drift_detector)i);
+    measure->labels[LABEL_DETECTOR] =
+        (struct metrics_label){"detector", measure->detectors, DRIFT_DETECTOR_COUNT};
     measure->endpoints = mem_alloc(count + 1, sizeof *measure->endpoints);
     for (size_t i = 0; i < count; i++)
         measure->endpoints[i] = options->endpoints[i];
@@ -499,6 +511,55 @@ static void read_log(struct measure *measure, const struct prediction_log_state 
         metrics_set(measure->metrics, values[i].metric, NULL, values[i].value);
 }
 
+static void set_sides(struct metrics *metrics, size_t metric, double window, double baseline)
+{
+    metrics_set(metrics, metric, (const unsigned[]){0}, window);
+    metrics_set(metrics, metric, (const unsigned[]){1}, baseline);
+}
+
+static void read_detectors(struct measure *measure, const struct drift_status *drift)
+{
+    for (unsigned i = 0; i < DRIFT_DETECTOR_COUNT; i++) {
+        double before = metrics_value(measure->metrics, METRIC_DRIFT_ALARMS, &i);
+        metrics_set(measure->metrics, METRIC_DRIFT_LEVEL, &i, drift->levels[i]);
+        metrics_add(measure->metrics, METRIC_DRIFT_ALARMS, &i,
+                    (double)drift->alarm_counts[i] - before);
+    }
+}
+
+static void read_drift(struct measure *measure, const struct drift_status *drift)
+{
+    struct metrics *metrics = measure->metrics;
+    const struct drift_score *score = &drift->score;
+    const struct drift_figures *window = &drift->window, *baseline = &drift->baseline;
+    const double indicators_now[] = {score->probability, score->confidence, score->ratio};
+    double none = NAN;
+
+    metrics_set(metrics, METRIC_DRIFT_SCORE, NULL, score->known ? score->score : none);
+    metrics_set(metrics, METRIC_DRIFT_DETECTED, NULL, score->detected);
+    metrics_set(metrics, METRIC_DRIFT_CONFIRMED, NULL, score->confirmed);
+    metrics_set(metrics, METRIC_DRIFT_ALARM, NULL, drift->alarmed);
+    for (unsigned i = 0; i < ARRAY_LEN(indicators); i++)
+        metrics_set(metrics, METRIC_DRIFT_INDICATOR, &i, score->known ? indicators_now[i] : none);
+    metrics_set(metrics, METRIC_DRIFT_WINDOW, NULL, (double)window->count);
+    double w = window->count ? 0 : none, b = baseline->count ? 0 : none;
+    set_sides(metrics, METRIC_DRIFT_MEAN, window->mean_probability + w,
+              baseline->mean_probability + b);
+    set_sides(metrics, METRIC_DRIFT_STD, window->std_probability + w,
+              baseline->std_probability + b);
+    set_sides(metrics, METRIC_DRIFT_LOW, window->low_confidence_ratio + w,
+              baseline->low_confidence_ratio + b);
+    set_sides(metrics, METRIC_DRIFT_AI, window->ai_generated_ratio + w,
+              baseline->ai_generated_ratio + b);
+    metrics_set(metrics, METRIC_DRIFT_BASELINE, NULL, baseline->count > 0);
+    metrics_set(metrics, METRIC_DRIFT_BASELINE_TIME, NULL,
+                (double)drift->baseline_created_us / 1e6);
+    metrics_set(metrics, METRIC_DRIFT_BASELINE_SIZE, NULL, (double)baseline->count);
+    (void)pthread_mutex_lock(&measure->lock); /* two scrapes at once must not add twice */
+    read_detectors(measure, drift);
+    (void)pthread_mutex_unlock(&measure->lock);
+}
+
 void measure_write(struct buf *out, struct measure *measure, const struct measure_state *state,
                    bool openmetrics)
 {
@@ -512,8 +573,10 @@ void measure_write(struct buf *out, struct measure *measure, const struct measur
     metrics_set(metrics, METRIC_MODEL_LOADED, NULL, health->model_loaded);
     metrics_set(metrics, METRIC_MEMORY_LIMIT, NULL, (double)state->memory_limit_bytes);
     metrics_set(metrics, METRIC_CPU_LIMIT, NULL, state->cpu_limit);
-    metrics_set(metrics, METRIC_DRIFT_SCORE, NULL,
-                state->drift_score >= 0 ? state->drift_score : NAN);
+    if (state->drift)
+        read_drift(measure, state->drift);
+    if (state->drift_score >= 0)
+        metrics_set(metrics, METRIC_DRIFT_SCORE, NULL, state->drift_score);
     if (state->log)
         read_log(measure, state->log);
     read_process(measure);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "metrics/metrics.h"
+#include "service/drift_monitor.h"
 #include "service/prediction_log.h"
 #include "service/service.h"
 
@@ -52,6 +53,7 @@ uint64_t measure_predictions_total(const struct measure *measure);
 struct measure_state {
     const struct service_health *health;
     const struct prediction_log_state *log; /* NULL: none is kept */
+    const struct drift_status *drift;       /* NULL: not told */
     uint64_t memory_limit_bytes;
     double cpu_limit;   /* processors */
     double drift_score; /* reported in place of the real one; negative: not */

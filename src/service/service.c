@@ -74,10 +74,9 @@ static void finish(struct service_worker *worker, struct service_job *job, int64
         measure_failure(service->measure, job->status);
     else if (service->options.log)
         record(service, job);
-    (void)pthread_mutex_lock(&service->lock);
     if (fine)
-        service_window_add(&service->window, job->verdict.probability, job->verdict.ai_generated,
-                           job->verdict.confidence == 0);
+        service_drift_watch(service, job);
+    (void)pthread_mutex_lock(&service->lock);
     if (took_us > 0)
         service_admission_measured(&service->admission, took_us);
     worker->busy_since_us = 0;
@@ -354,6 +353,7 @@ enum status service_open(struct service **out, const struct service_options *opt
     (void)pthread_cond_init(&service->loading, NULL);
     service->generation = service_generation_new(service, &own->classifier, &own->model);
     own->classifier = service->generation->classifier; /* with texts that stay */
+    service_drift_open(service);
     enum status st = measure_open(&service->measure, own, err);
     if (st == ST_OK)
         st = service_spare_start(service, err);
@@ -410,6 +410,7 @@ void service_close(struct service *service)
     if (!service)
         return;
     service_stop(service);
+    drift_monitor_close(service->drift);
     measure_close(service->measure);
     fault_close(service->fault);
     service_generation_close(service, service->generation);
@@ -623,26 +624,7 @@ void service_read_health(struct service_health *out, struct service *service)
     out->predictions_total = measure_predictions_total(service->measure);
     out->memory_usage_mb = memory_usage_mb(service, now_us);
     out->pid = getpid();
-}
-
-void service_read_drift(struct service_drift *out, struct service *service)
-{
-    (void)pthread_mutex_lock(&service->lock);
-    struct service_window_statistics window = service_window_read(&service->window);
-    const char *model_version = service->generation->classifier.model_version;
-    double threshold = service->generation->classifier.threshold;
-    (void)pthread_mutex_unlock(&service->lock);
-    *out = (struct service_drift){
-        .window_size = window.count,
-        .window_max = SERVICE_WINDOW_MAX,
-        .mean_probability = window.mean_probability,
-        .std_probability = window.std_probability,
-        .low_confidence_ratio = window.low_confidence_ratio,
-        .ai_generated_ratio = window.ai_generated_ratio,
-        .threshold = threshold,
-        .model_version = model_version,
-        .utc_us = clock_utc_us(service->options.clock),
-    };
+    service_drift_health(out, service);
 }
 
 const char *service_model_version(struct service *service)
@@ -666,14 +648,17 @@ void service_write_metrics(struct buf *out, struct service *service, bool openme
     struct service_health health;
     struct prediction_log_state log;
     struct service_faults faults;
+    struct drift_status drift;
 
     fault_read(&faults, service->fault);
     read_state(&health, service);
+    drift_monitor_read(&drift, service->drift);
     if (service->options.log)
         prediction_log_read(&log, service->options.log);
     const struct measure_state state = {
         .health = &health,
         .log = service->options.log ? &log : NULL,
+        .drift = &drift,
         .memory_limit_bytes = service->options.memory_limit_bytes,
         .cpu_limit = service->options.cpu_limit,
         .drift_score = faults.drift_score,

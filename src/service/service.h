@@ -11,6 +11,7 @@
 struct service;
 struct prediction_log;
 struct service_review;
+struct drift_monitor_options;
 
 /* ---- the classifier, behind a table so that tests can put their own in ---- */
 
@@ -100,7 +101,8 @@ struct service_options {
     const struct clock *clock;        /* borrowed */
     struct prediction_log *log;       /* of finished predictions; borrowed, NULL: none */
     struct service_review *review;    /* keeps some of their photos; borrowed, NULL: none */
-    const char *const *endpoints;     /* route templates for metric labels; borrowed */
+    const struct drift_monitor_options *drift; /* until it is open; NULL: defaults, no files */
+    const char *const *endpoints;              /* route templates for metric labels; borrowed */
     size_t endpoint_count;
     uint64_t memory_limit_bytes; /* what aidetect_memory_limit_bytes says; 0: found out */
     double cpu_limit;            /* processors; 0: found out */
@@ -291,14 +293,61 @@ struct service_metric {
 extern const size_t service_metric_count;
 void service_metric_at(struct service_metric *out, size_t i); /* i below the count */
 
-/* The last predictions in figures; there is no baseline yet to compare them with. */
+struct service_drift_figures {
+    size_t count; /* predictions; 0: the figures below are 0 */
+    double mean_probability, std_probability;
+    double low_confidence_ratio, ai_generated_ratio;
+};
+
+struct service_drift_detector {
+    const char *name;
+    double level; /* how near it is to an alarm, [0, 1] */
+    double value, limit;
+};
+
+/* How far a property of the photos is from the baseline. */
+struct service_drift_shift {
+    const char *name, *help;
+    double baseline, window; /* means */
+    double shift;            /* standard deviations */
+    double z;                /* standard errors */
+};
+
+#define SERVICE_DRIFT_DETECTORS 4
+#define SERVICE_DRIFT_SHIFTS    8
+
+/* The last predictions against the baseline: docs/DRIFT.md. */
 struct service_drift {
-    size_t window_size; /* predictions in the window; 0: the figures below are 0 */
     size_t window_max;
-    double mean_probability;
-    double std_probability;
-    double low_confidence_ratio;
-    double ai_generated_ratio;
+    struct service_drift_figures window;
+    struct service_drift_figures baseline; /* count 0: there is none */
+    int64_t baseline_version, baseline_created_us;
+    bool baseline_rebased; /* its figures were made for another threshold than it was saved with */
+    double baseline_saved_threshold;
+    bool known; /* a baseline and enough predictions; false: everything down to action says nothing
+                 */
+    double score, probability_drift, confidence_drift, ratio_drift;
+    bool over_probability, over_confidence, over_ratio;
+    bool detected, confirmed;
+    const char *level;                /* "none", "warning", "detected", "critical" */
+    const char *action, *action_help; /* "none", "monitor", ... and a sentence */
+    double probability_threshold, confidence_threshold, ratio_threshold;
+    double warning_threshold, detected_threshold, critical_threshold;
+    size_t minimum; /* predictions, before anything is said */
+    struct service_drift_detector detectors[SERVICE_DRIFT_DETECTORS];
+    size_t detector_count;       /* 0: the baseline is too small, or there is none */
+    double run_length;           /* wanted, predictions between two false alarms */
+    uint64_t steady_predictions; /* that ADWIN finds alike, up to now */
+    bool grouped;                /* bursts count as one */
+    bool alarmed;                /* a sequential detector raised an alarm that still holds */
+    const char *alarm_detector, *alarm_what;
+    int64_t alarm_us, alarm_since_us; /* since: 0 when nothing is known */
+    bool diagnosed;                   /* everything below is there */
+    double psi, ks, ks_p, jensen_shannon, wasserstein, wasserstein_normed, mmd, mmd_p;
+    const char *story, *story_help;
+    double more_low, more_top;       /* the range of probabilities that grew most */
+    double more_window, more_before; /* its share of the window and of the baseline */
+    struct service_drift_shift shifts[SERVICE_DRIFT_SHIFTS];
     double threshold;
     const char *model_version;
     int64_t utc_us; /* now */
@@ -328,6 +377,8 @@ struct service_health {
     uint64_t predictions_total; /* successful ones */
     double memory_usage_mb;
     int64_t pid;
+    bool drift_known; /* there is a baseline, and enough predictions */
+    bool drift_detected;
 };
 void service_read_health(struct service_health *out, struct service *service);
 const char *service_model_version(struct service *service);

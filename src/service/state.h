@@ -6,9 +6,9 @@
 
 #include "service/admission.h"
 #include "service/config.h"
+#include "service/drift_monitor.h"
 #include "service/fault.h"
 #include "service/measure.h"
-#include "service/window.h"
 
 /* A model in use.  Workers go from one to the next between two photos; when the last has left, the
  * spare thread closes it. */
@@ -39,6 +39,7 @@ struct service {
     struct service_options options; /* queue_max, wait_ms, deadline_ms: the lock's */
     struct measure *measure;
     struct fault *fault; /* NULL: none is allowed */
+    struct drift_monitor *drift;
     struct service_worker *workers;
     unsigned started_count; /* worker threads that run, or ran */
     int64_t started_us;
@@ -59,7 +60,6 @@ struct service {
     int64_t memory_read_us; /* when memory_mb was read; 0: never */
     double memory_mb;
     struct service_admission admission;
-    struct service_window window;
     struct err failure; /* of the first worker that failed */
 };
 
@@ -68,4 +68,10 @@ struct service_generation *service_generation_new(struct service *service,
                                                   const struct service_classifier *classifier,
                                                   const struct service_model_options *options);
 void service_generation_close(struct service *service, struct service_generation *generation);
+/* service/drift.c */
+void service_drift_open(struct service *service);
+/* A job that ended well. */
+void service_drift_watch(struct service *service, const struct service_job *job);
+void service_drift_health(struct service_health *out, struct service *service);
+
 enum status service_spare_start(struct service *service, struct err *err) MUST_USE;

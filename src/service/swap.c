@@ -97,7 +97,6 @@ static struct service_generation *publish(struct service *service,
     (void)pthread_mutex_lock(&service->lock);
     struct service_generation *old = service->generation;
     service->generation = generation;
-    service->window = (struct service_window){.count = 0}; /* its figures were the old one's */
     service->admission.photo_us = 0;
     (void)pthread_cond_broadcast(&service->work); /* workers that wait move on as well */
     while (old->user_count > 0)
@@ -126,6 +125,9 @@ static enum status swap_model(struct service *service, struct service_swap *swap
         return st;
     }
     measure_model(service->measure, &generation->classifier);
+    drift_monitor_use(service->drift, &(struct drift_model){generation->classifier.model_version,
+                                                            generation->classifier.model_hash,
+                                                            generation->classifier.threshold});
     service_generation_close(service, publish(service, generation));
     return ST_OK;
 }
