@@ -133,6 +133,7 @@ int cmd_audit(const struct cli_arguments *arguments, struct err *err);
 int cmd_model(const struct cli_arguments *arguments, struct err *err);
 int cmd_config(const struct cli_arguments *arguments, struct err *err);
 int cmd_predictions(const struct cli_arguments *arguments, struct err *err);
+int cmd_drift(const struct cli_arguments *arguments, struct err *err);
 int cmd_store(const struct cli_arguments *arguments, struct err *err);
 int cmd_rules(const struct cli_arguments *arguments, struct err *err);
 int cmd_dashboards(const struct cli_arguments *arguments, struct err *err);

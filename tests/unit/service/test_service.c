@@ -261,14 +261,14 @@ static void test_drift_window(void **state)
 
     (void)state;
     service_read_drift(&drift, service);
-    assert_int_equal(drift.window_size, 0);
+    assert_int_equal(drift.window.count, 0);
     assert_int_equal(service_submit_all(service, jobs, ARRAY_LEN(jobs), &err), ST_OK);
     wait_for(&world.done, 4);
     service_read_drift(&drift, service);
-    assert_int_equal(drift.window_size, 3);
-    assert_true(drift.mean_probability > 0.433 && drift.mean_probability < 0.434);
-    assert_true(drift.ai_generated_ratio > 0.333 && drift.ai_generated_ratio < 0.334);
-    assert_true(drift.low_confidence_ratio == 0);
+    assert_int_equal(drift.window.count, 3);
+    assert_true(drift.window.mean_probability > 0.433 && drift.window.mean_probability < 0.434);
+    assert_true(drift.window.ai_generated_ratio > 0.333 && drift.window.ai_generated_ratio < 0.334);
+    assert_true(drift.window.low_confidence_ratio == 0);
     assert_string_equal(drift.model_version, "fake-1");
     service_close(service);
 }
@@ -510,7 +510,7 @@ static void test_another_model_takes_over(void **state)
     assert_string_equal(path, "m");
     assert_int_equal(world.sessions, 2); /* those of the old model are closed */
     service_read_drift(&drift, service);
-    assert_int_equal(drift.window_size, 0); /* the old model's figures are no baseline */
+    assert_int_equal(drift.window.count, 0); /* the old model's figures are no baseline */
     assert_true(drift.threshold == 0.25);
     assert_int_equal(service_submit(service, &jobs[1], &err), ST_OK);
     wait_for(&world.done, 2);

@@ -1,0 +1,201 @@
+#include "cli/drift_scores.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+
+#define COLUMNS_MAX  64u
+#define AI_SHARE     0.48 /* of the playbook's traffic */
+#define GAIN_LEAST   10.0 /* nats */
+#define FAMILY_LEAST 10u  /* scores */
+
+enum column { COLUMN_LABEL, COLUMN_FAMILY, COLUMN_PROBABILITY, COLUMN_COUNT };
+static const char *const column_names[] = {"label", "family", "probability"};
+
+static enum status read_head(size_t places[COLUMN_COUNT], struct str head, struct err *err)
+{
+    for (unsigned c = 0; c < COLUMN_COUNT; c++) {
+        struct str rest = head;
+        bool found = false;
+        for (size_t i = 0; rest.len && i < COLUMNS_MAX && !found; i++) {
+            found = str_equal(str_trim(str_split(&rest, ',')), column_names[c]);
+            places[c] = i;
+        }
+        if (!found)
+            return err_set(err, ST_INVALID, "the head line has no column '%s'", column_names[c]);
+    }
+    return ST_OK;
+}
+
+static bool find_family(uint16_t *out, struct drift_scores *scores, struct str name)
+{
+    size_t len = MIN_OF(name.len, (size_t)DRIFT_FAMILY_SIZE - 1);
+
+    for (size_t i = 0; i < scores->family_count; i++)
+        if (str_equal((struct str){name.at, len}, scores->names[i])) {
+            *out = (uint16_t)i;
+            return true;
+        }
+    if (scores->family_count == DRIFT_FAMILIES_MAX)
+        return false;
+    memcpy(scores->names[scores->family_count], name.at, len);
+    *out = (uint16_t)scores->family_count++;
+    return true;
+}
+
+static enum status read_line(struct drift_scores *scores, struct str line, size_t number,
+                             const size_t places[COLUMN_COUNT], struct err *err)
+{
+    struct str cells[COLUMN_COUNT] = {{0}};
+    double probability = 0;
+
+    for (size_t i = 0; line.len && i < COLUMNS_MAX; i++) {
+        struct str cell = str_trim(str_split(&line, ','));
+        for (unsigned c = 0; c < COLUMN_COUNT; c++)
+            if (places[c] == i)
+                cells[c] = cell;
+    }
+    bool ai = str_equal(cells[COLUMN_LABEL], "ai");
+    if (!ai && !str_equal(cells[COLUMN_LABEL], "real"))
+        return err_set(err, ST_INVALID, "line %zu: the label is neither real nor ai", number);
+    if (!str_to_double(&probability, cells[COLUMN_PROBABILITY], 0, 1))
+        return err_set(err, ST_INVALID, "line %zu: the probability is no number from 0 to 1",
+                       number);
+    if (scores->count == DRIFT_SCORES_ROWS_MAX)
+        return err_set(err, ST_LIMIT, "over %u scores", DRIFT_SCORES_ROWS_MAX);
+    if (!find_family(&scores->families[scores->count], scores, cells[COLUMN_FAMILY]))
+        return err_set(err, ST_LIMIT, "over %u families", DRIFT_FAMILIES_MAX);
+    scores->ai[scores->count] = ai;
+    scores->probabilities[scores->count++] = (float)probability;
+    return ST_OK;
+}
+
+enum status drift_scores_parse(struct drift_scores *out, struct bytes csv, struct err *err)
+{
+    struct str text = {(const char *)csv.at, csv.len};
+    struct drift_scores scores = {0};
+    size_t places[COLUMN_COUNT], lines = 1;
+
+    for (size_t i = 0; i < csv.len; i++)
+        lines += csv.at[i] == '\n';
+    lines = MIN_OF(lines, (size_t)DRIFT_SCORES_ROWS_MAX);
+    scores.probabilities = mem_alloc(lines, sizeof *scores.probabilities);
+    scores.families = mem_alloc(lines, sizeof *scores.families);
+    scores.ai = mem_alloc(lines, sizeof *scores.ai);
+    enum status st = read_head(places, str_split(&text, '\n'), err);
+    for (size_t number = 2; st == ST_OK && text.len; number++) {
+        struct str line = str_trim(str_split(&text, '\n'));
+        if (line.len)
+            st = read_line(&scores, line, number, places, err);
+    }
+    if (st != ST_OK) {
+        drift_scores_close(&scores);
+        return st;
+    }
+    *out = scores;
+    return ST_OK;
+}
+
+enum status drift_scores_read(struct drift_scores *out, const char *path, struct err *err)
+{
+    struct bytes csv;
+
+    enum status st = fs_read(&csv, path, DRIFT_SCORES_BYTES_MAX, err);
+    if (st != ST_OK)
+        return st;
+    st = drift_scores_parse(out, csv, err);
+    mem_free((void *)(uintptr_t)csv.at);
+    if (st != ST_OK)
+        err_prefix(err, "%.120s", path);
+    return st;
+}
+
+void drift_scores_close(struct drift_scores *scores)
+{
+    mem_free(scores->probabilities);
+    mem_free(scores->families);
+    mem_free(scores->ai);
+    *scores = (struct drift_scores){0};
+}
+
+enum status drift_scores_pools(struct drift_synthetic *out, const struct drift_scores *scores,
+                               const char *new_family, struct err *err)
+{
+    float *pools[DRIFT_POOL_COUNT];
+    size_t counts[DRIFT_POOL_COUNT] = {0};
+
+    for (unsigned k = 0; k < DRIFT_POOL_COUNT; k++)
+        pools[k] = mem_alloc(scores->count + 1, sizeof *pools[k]);
+    for (size_t i = 0; i < scores->count; i++) {
+        bool is_new = scores->ai[i] && strcmp(scores->names[scores->families[i]], new_family) == 0;
+        enum drift_pool pool = is_new          ? DRIFT_POOL_NEW
+                               : scores->ai[i] ? DRIFT_POOL_AI
+                                               : DRIFT_POOL_REAL;
+        pools[pool][counts[pool]++] = scores->probabilities[i];
+    }
+    if (!counts[DRIFT_POOL_REAL] || !counts[DRIFT_POOL_AI] || !counts[DRIFT_POOL_NEW]) {
+        for (unsigned k = 0; k < DRIFT_POOL_COUNT; k++)
+            mem_free(pools[k]);
+        return err_set(err, ST_NOT_FOUND,
+                       "scores are needed of real photos (%zu), of the family '%.40s' (%zu) and of "
+                       "others (%zu)",
+                       counts[DRIFT_POOL_REAL], new_family, counts[DRIFT_POOL_NEW],
+                       counts[DRIFT_POOL_AI]);
+    }
+    drift_synthetic_take(out, pools, counts, AI_SHARE);
+    return ST_OK;
+}
+
+/* Log-likelihood that a share of the family gains over the baseline, and the best share. */
+static double family_gain(double *share, const struct drift_scores *scores, size_t family,
+                          const double counts[DRIFT_BINS], const double normal[DRIFT_BINS])
+{
+    double bins[DRIFT_BINS], total = DRIFT_BINS, best = 0;
+
+    for (unsigned b = 0; b < DRIFT_BINS; b++)
+        bins[b] = 1; /* so that no bin of a small family is impossible */
+    for (size_t i = 0; i < scores->count; i++)
+        if (scores->families[i] == family && scores->ai[i]) {
+            bins[drift_bin((double)scores->probabilities[i])] += 1;
+            total += 1;
+        }
+    if (total < DRIFT_BINS + FAMILY_LEAST)
+        return 0;
+    for (double part = 0.01; part < 0.995; part += 0.01) {
+        double gain = 0;
+        for (unsigned b = 0; b < DRIFT_BINS; b++)
+            gain += counts[b] * log1p(part * (bins[b] / total / normal[b] - 1));
+        if (gain > best) {
+            best = gain;
+            *share = part;
+        }
+    }
+    return best;
+}
+
+const char *drift_scores_nearest(double *share, const struct drift_scores *scores,
+                                 const struct drift_window *window,
+                                 const struct drift_baseline *baseline)
+{
+    double counts[DRIFT_BINS] = {0}, normal[DRIFT_BINS], best = GAIN_LEAST;
+    const char *name = NULL;
+
+    for (unsigned i = 0; i < DRIFT_GRID; i++)
+        counts[i * DRIFT_BINS / DRIFT_GRID] += window->grid[i];
+    for (unsigned b = 0; b < DRIFT_BINS; b++)
+        normal[b] = (baseline->mass[b] * (double)baseline->count + 1) /
+                    ((double)baseline->count + DRIFT_BINS);
+    for (size_t family = 0; family < scores->family_count; family++) {
+        double part = 0;
+        double gain = family_gain(&part, scores, family, counts, normal);
+        if (gain <= best)
+            continue;
+        best = gain;
+        name = scores->names[family];
+        *share = part;
+    }
+    return name;
+}
