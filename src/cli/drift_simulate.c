@@ -101,6 +101,7 @@ static void run_one(struct simulation *simulation, enum drift_contestant contest
         printf("%s,%s,%g,%" PRIu64 ",%" PRIu64 ",%g,%g,%zu,%zu,%.1f\n", name,
                drift_scenario_name(change.scenario), share, control->predictions, control->alarms,
                delay.median, delay.p95, delay.found, delay.runs, delay.missed);
+        (void)fflush(stdout);
         return;
     }
     printf("%-24s %6.1f%% %6" PRIu64 " in %9" PRIu64, name, 100 * share, control->alarms,

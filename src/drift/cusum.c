@@ -7,8 +7,8 @@
 
 /* Shifts below the slack are never alarms, above they add up.  A mean moves when photos change
  * sides; low confidence also moves when a model is only a little less sure, hence the wider one. */
-#define SLACK_MEAN 0.01
-#define SLACK_LOW  0.10
+#define SLACK_MEAN 0.02
+#define SLACK_LOW  0.15
 
 #define BLOCK      1000u /* predictions: the unit whose means show what a baseline leaves open */
 #define DEVIATIONS 2.0
@@ -17,7 +17,7 @@
 #define LEVEL_STEP  0.125
 #define TAIL_MANY   400.0 /* cycles that reach the lower end of the tail ... */
 #define TAIL_FEW    25.0  /* ... and the upper */
-#define LIMIT_LEAST 5.0
+#define LIMIT_LEAST 15.0
 
 static const char *const names[] = {
     [DRIFT_CHART_DOWN] = "probability_down",

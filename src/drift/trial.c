@@ -14,8 +14,8 @@
 #define WARM_SPREAD    8000u
 #define PACE_US        1728000 /* 50,000 a day */
 #define NEW_THRESHOLD  0.35    /* of the scenario "threshold" */
-#define SEARCH_STEPS   14
-#define SEARCH_LENGTHS 12.0 /* wanted run lengths that each step of a search replays */
+#define SEARCH_STEPS   10
+#define SEARCH_LENGTHS 6.0 /* wanted run lengths that each step of a search replays */
 
 static const struct {
     const char *name;

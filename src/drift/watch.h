@@ -11,7 +11,7 @@
 #include "drift/edetector.h"
 
 #define DRIFT_WATCH_LEAST 1000u /* samples of a baseline, below which nothing is watched */
-#define DRIFT_BURST_LEAST 20u   /* samples of one sender in a minute that always count */
+#define DRIFT_BURST_LEAST 5u    /* samples of one sender in a minute that always count */
 
 enum drift_detector {
     DRIFT_BY_EDETECTOR,

@@ -1,0 +1,11 @@
+# Seeded, small: a whole new generator is found at once, without a change nothing is.
+options='--runs 5 --control 0.05 --baseline-size 5000 --predictions 10000 --patience 5000 --seed 3'
+# shellcheck disable=SC2086  # words are meant
+aidetect drift simulate $options --share 1 --format csv | cut -d, -f1-5,8,9
+# shellcheck disable=SC2086
+aidetect drift simulate $options --scenario threshold --share 0 --format csv | tail -1 | cut -d, -f1-5,8,9
+# shellcheck disable=SC2086
+aidetect drift simulate $options --scenario confidence --share 0.2 | tail -1 | cut -c1-60
+printf 'label,family,probability\nreal,shop,0.1\nai,old,0.9\nai,fresh,0.4\n' >scores.csv
+# shellcheck disable=SC2086
+aidetect drift simulate $options --share 1 --scores scores.csv --family fresh --format csv | tail -1 | cut -d, -f1,8,9
