@@ -31,6 +31,7 @@ struct engine {
 struct drift_monitor {
     struct drift_monitor_options options;
     char folder[PATH_SIZE];
+    char baselines[PATH_SIZE + 16]; /* a folder of its own: its stamp changes with nothing else */
     pthread_t thread;
     bool is_running;
     pthread_mutex_t tick; /* one tick at a time */
@@ -222,7 +223,7 @@ static struct engine *build(struct drift_monitor *monitor, const struct baseline
     char detail[LOG_QUOTED_SIZE];
     struct err err;
 
-    enum status st = baselines_load(&engine->baseline, monitor->folder, key, &err);
+    enum status st = baselines_load(&engine->baseline, monitor->baselines, key, &err);
     if (st != ST_OK) {
         if (st != ST_NOT_FOUND)
             log_error("drift.baseline_refused", "detail=%s", log_quote(detail, err.msg));
@@ -291,7 +292,7 @@ static void put_to_use(struct drift_monitor *monitor, struct engine *engine, uin
 static void follow_baselines(struct drift_monitor *monitor)
 {
     char version[DRIFT_NAME_SIZE], hash[DRIFT_NAME_SIZE];
-    struct fs_stamp stamp = fs_stamp(monitor->folder);
+    struct fs_stamp stamp = fs_stamp(monitor->baselines);
 
     if (!monitor->folder[0])
         return;
@@ -358,7 +359,6 @@ static void write_events(struct drift_monitor *monitor, const struct drift_statu
     bool known = drift_monitor_diagnose(&diagnosis, monitor);
     for (size_t i = 0; i < count; i++)
         write_event(monitor, &events[i], status, known ? drift_story_name(diagnosis.story) : "");
-    monitor->seen = fs_stamp(monitor->folder); /* a file of our own is no baseline */
 }
 
 /* ---- state ---- */
@@ -467,7 +467,6 @@ void drift_monitor_tick(struct drift_monitor *monitor)
     if (now_us - monitor->saved_us >= SAVE_US) {
         monitor->saved_us = now_us;
         save(monitor);
-        monitor->seen = fs_stamp(monitor->folder);
     }
     (void)pthread_mutex_unlock(&monitor->tick);
 }
@@ -499,6 +498,7 @@ void drift_monitor_open(struct drift_monitor **out, const struct drift_monitor_o
 
     monitor->options = *options;
     (void)snprintf(monitor->folder, sizeof monitor->folder, "%s", options->folder);
+    (void)snprintf(monitor->baselines, sizeof monitor->baselines, "%s/baselines", options->folder);
     monitor->options.folder = monitor->folder;
     (void)pthread_mutex_init(&monitor->tick, NULL);
     (void)pthread_mutex_init(&monitor->lock, NULL);

@@ -10,6 +10,9 @@ import time
 
 from run import check, form_body
 
+COLUMNS = ("run, sequence, time_us, request_id, photo_sha256, photo_bytes, width, height, probability, "
+           "ai_generated, confidence, threshold, model_version, model_hash, queue_us, inference_us, "
+           "key_id, evidence")
 SETTINGS = ("--set", "drift.minimum=3", "--set", "predictions.interval_ms=1")
 
 
@@ -48,7 +51,7 @@ def fill_log(server, verdict, count, first_us):
                      p >= verdict["threshold"], 2, verdict["threshold"], verdict["model_version"],
                      verdict["model_hash"], 0, 1, "", 0))
     database = sqlite3.connect(os.path.join(server.folder, "data", "aidetect.db"), timeout=60)
-    database.executemany(f"INSERT INTO predictions VALUES ({','.join('?' * 18)})", rows)
+    database.executemany(f"INSERT INTO predictions ({COLUMNS}) VALUES ({','.join('?' * 18)})", rows)
     database.commit()
     database.close()
     return rows
