@@ -24,7 +24,7 @@
 struct run {
     const struct cli_arguments *arguments;
     const struct service_config *config;
-    char folder[SERVICE_PATH_SIZE + 16];
+    char folder[SERVICE_PATH_SIZE + 16], baselines[SERVICE_PATH_SIZE + 32];
     struct store *store; /* NULL: not opened yet */
 };
 
@@ -78,9 +78,10 @@ static enum status show_baselines(const struct run *run, struct err *err)
     size_t broken = 0;
 
     print_baseline_head();
-    enum status st = baselines_each(run->folder, print_baseline, NULL, &broken, err);
+    enum status st = baselines_each(run->baselines, print_baseline, NULL, &broken, err);
     if (st == ST_OK && broken)
-        st = err_set(err, ST_CORRUPT, "%zu files of %.120s are no baselines", broken, run->folder);
+        st = err_set(err, ST_CORRUPT, "%zu files of %.120s are no baselines", broken,
+                     run->baselines);
     return st;
 }
 
@@ -99,7 +100,7 @@ static enum status save_baseline(struct run *run, struct err *err)
         st = drift_replay_baseline(&baseline, run->store, &filter, &subject,
                                    clock_utc_us(&clock_system), err);
     if (st == ST_OK)
-        st = baselines_save(&baseline, run->folder, err);
+        st = baselines_save(&baseline, run->baselines, err);
     if (st == ST_OK) {
         print_baseline_head();
         print_baseline(NULL, &baseline);
@@ -267,7 +268,7 @@ static enum status status_action(struct run *run, bool *finding, struct err *err
         st = drift_replay_subject(&subject, run->store, &filter, err);
     const struct baselines_key key = {subject.model_version, subject.model_hash, subject.threshold};
     if (st == ST_OK)
-        st = baselines_load(&baseline, run->folder, &key, err);
+        st = baselines_load(&baseline, run->baselines, &key, err);
     if (st == ST_OK)
         st = drift_replay_run(replay, run->store, &baseline, &subject, &options, err);
     if (st == ST_OK) {
@@ -373,6 +374,7 @@ int cmd_drift(const struct cli_arguments *arguments, struct err *err)
         run->arguments = arguments;
         run->config = &loaded->values;
         cli_drift_folder(run->folder, sizeof run->folder, run->config);
+        (void)snprintf(run->baselines, sizeof run->baselines, "%s/baselines", run->folder);
         code = act(run, err);
     }
     mem_free(loaded);

@@ -139,10 +139,11 @@ def broken(start):
     server = start(*SETTINGS)
     folder = os.path.join(server.folder, "data", "drift")
     check(server.stop() == 0, "did not end with 0")
-    for name in os.listdir(folder):
-        if name.startswith("baseline-") and name.endswith("-0002.json") or name == "state.json":
-            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
-                file.write('{"format":"aidetect drift')
+    baselines = os.path.join(folder, "baselines")
+    for path in [os.path.join(folder, "state.json")] + [
+            os.path.join(baselines, name) for name in os.listdir(baselines)]:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write('{"format":"aidetect drift')
     server = start(*SETTINGS)
     server.wait_log("event=drift.state_refused")
     server.wait_log("event=drift.baseline_refused")
