@@ -38,6 +38,7 @@ check sizes tools/check_sizes.sh
 check banned tools/check_banned.sh
 check docs tools/check_docs.sh
 check alerts tools/check_alerts.sh
+check deploy tools/check_deploy.sh
 check generated tools/generate.sh --check
 check shell check_shell
 check cppcheck check_cppcheck
