@@ -418,7 +418,7 @@ static const struct cli_option twins_options[] = {
      .value_name = "PX",
      .low = 64,
      .top = 1536,
-     .initial = "768",
+     .initial = "512",
      .help = "larger photos go through in parts of this side: less memory, more time, the same "
              "pixels"},
     WORKERS_OPTION,

@@ -14,7 +14,7 @@
 #define TRAIN_VAE_NAME_SIZE   48
 #define TRAIN_VAE_TILE_MIN_PX 64
 #define TRAIN_VAE_TILE_MAX_PX 1536
-#define TRAIN_VAE_TILE_PX     768 /* default */
+#define TRAIN_VAE_TILE_PX     512 /* default */
 
 /* Weights of an encoder and its decoder.  Immutable, shared by threads. */
 struct train_vae;
@@ -43,7 +43,7 @@ struct train_vae_session;
 
 /* Where a photo is larger than a tile, its layers at full, half and quarter resolution run tile by
  * tile with TRAIN_VAE_REACH_PX of surroundings, so that the result is the untiled one; what is left
- * runs whole, at an eighth.  Memory: about 900 bytes for each pixel of a tile and its surroundings,
+ * runs whole, at an eighth.  Memory: about 2,200 bytes for each pixel of a tile and surroundings,
  * 30 for each pixel of the photo.  tile_px: a multiple of 8 within the limits above. */
 enum status train_vae_session_open(struct train_vae_session **out, uint32_t tile_px,
                                    struct err *err) MUST_USE;
