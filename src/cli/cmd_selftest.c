@@ -105,7 +105,7 @@ static enum status start_service(struct trial *trial, struct err *err)
 {
     char model[SELFTEST_PATH_SIZE];
     char listen[64];
-    char data[SELFTEST_PATH_SIZE + 16];
+    char data[SELFTEST_PATH_SIZE + 16]; /* exists: administrative acts are recorded in it */
     const char *const arguments[] = {"/proc/self/exe",
                                      "serve",
                                      "--config",
@@ -140,7 +140,7 @@ static enum status start_service(struct trial *trial, struct err *err)
     if (st != ST_OK)
         return st;
     (void)snprintf(listen, sizeof listen, "127.0.0.1:%u", trial->service_port);
-    (void)snprintf(data, sizeof data, "data=%s/data", trial->folder);
+    (void)snprintf(data, sizeof data, "data=%s", trial->folder);
     st = start_limited(trial, arguments, err);
     return st == ST_OK
                ? selftest_wait(&trial->service, trial->folder, trial->service_port, START_MS, err)

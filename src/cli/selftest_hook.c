@@ -40,11 +40,19 @@ static void on_done(void *payload, const struct http_done *done)
     (void)done;
 }
 
-static void note(struct selftest_hook *hook, const char *name, bool fires)
+/* One name may stand for several instances: what fires counts more than what has ended. */
+static void note_all(struct selftest_hook *hook, const struct json *alerts, bool firing)
 {
-    for (size_t i = 0; i < rules_alert_count; i++)
-        if (strcmp(rules_alerts[i].name, name) == 0)
-            hook->fires[i] = fires;
+    for (size_t i = 0; i < json_count(alerts); i++) {
+        const struct json *alert = json_at(alerts, i);
+        const char *status = json_get_str(alert, "status");
+        const char *name = json_get_str(json_get(alert, "labels"), "alertname");
+        if (!status || !name || (strcmp(status, "firing") == 0) != firing)
+            continue;
+        for (size_t k = 0; k < rules_alert_count; k++)
+            if (strcmp(rules_alerts[k].name, name) == 0)
+                hook->fires[k] = firing;
+    }
 }
 
 static void on_notification(void *payload, struct http_request *request)
@@ -60,13 +68,8 @@ static void on_notification(void *payload, struct http_request *request)
     const struct json *alerts = json_get(body, "alerts");
     (void)pthread_mutex_lock(&hook->lock);
     hook->notification_count++;
-    for (size_t i = 0; i < json_count(alerts); i++) {
-        const struct json *alert = json_at(alerts, i);
-        const char *status = json_get_str(alert, "status");
-        const char *name = json_get_str(json_get(alert, "labels"), "alertname");
-        if (status && name)
-            note(hook, name, strcmp(status, "firing") == 0);
-    }
+    note_all(hook, alerts, false);
+    note_all(hook, alerts, true);
     (void)pthread_mutex_unlock(&hook->lock);
     json_free(body);
     answer(request, 200);
