@@ -75,9 +75,8 @@ static enum status save_made_up(const struct bench *bench, const char *path, str
     struct nn_metadata metadata[DETECT_CONVENTION_KEYS];
     char text[DETECT_CONVENTION_KEYS][DETECT_CONVENTION_TEXT];
 
-    detect_convention_write(metadata, text, &convention);
-    return nn_weights_save(path, bench->graph, bench->values, metadata, DETECT_CONVENTION_KEYS,
-                           err);
+    int count = detect_convention_write(metadata, text, &convention);
+    return nn_weights_save(path, bench->graph, bench->values, metadata, count, err);
 }
 
 static enum status load_description(struct bench *bench, const char *path, struct err *err)

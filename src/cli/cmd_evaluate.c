@@ -86,14 +86,13 @@ static enum status check(struct evaluate_options *options, const struct cli_argu
 }
 
 static enum status open_inputs(struct evaluation *evaluation, const struct cli_arguments *arguments,
-                               struct err *err)
+                               const struct detect_options *detection, struct err *err)
 {
-    struct detect_options detection = {.threshold = cli_double(arguments, "threshold")};
     char path[PATH_SIZE];
     enum status st = cli_find_model(path, sizeof path, cli_text(arguments, "model"), err);
 
     if (st == ST_OK)
-        st = detect_model_open(&evaluation->model, path, &detection, err);
+        st = detect_model_open(&evaluation->model, path, detection, err);
     if (st == ST_OK)
         st = train_manifest_open(&evaluation->manifest, cli_text(arguments, "data"), err);
     return st;
@@ -192,10 +191,12 @@ int cmd_evaluate(const struct cli_arguments *arguments, struct err *err)
     const char *report_folder = cli_text(arguments, "report");
     bool as_json = strcmp(cli_text(arguments, "format"), "json") == 0;
 
-    if (check(&options, arguments, err) != ST_OK)
+    struct detect_options detection;
+    if (check(&options, arguments, err) != ST_OK ||
+        cli_read_threshold(&detection, cli_text(arguments, "threshold"), err) != ST_OK)
         return CLI_USAGE;
 
-    enum status st = open_inputs(&evaluation, arguments, err);
+    enum status st = open_inputs(&evaluation, arguments, &detection, err);
     if (st != ST_OK) {
         fini(&evaluation);
         return CLI_IO;

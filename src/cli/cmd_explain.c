@@ -109,13 +109,15 @@ static enum status explain(int *code, struct detect_session *session, const char
 
 int cmd_explain(const struct cli_arguments *arguments, struct err *err)
 {
-    const struct detect_options options = {.threshold = cli_double(arguments, "threshold")};
+    struct detect_options options;
     struct detect_model *model = NULL;
     struct detect_session *session = NULL;
     char path[PATH_SIZE];
-    enum status st = cli_find_model(path, sizeof path, cli_text(arguments, "model"), err);
     int code = CLI_IO;
 
+    if (cli_read_threshold(&options, cli_text(arguments, "threshold"), err) != ST_OK)
+        return CLI_USAGE;
+    enum status st = cli_find_model(path, sizeof path, cli_text(arguments, "model"), err);
     if (st == ST_OK)
         st = detect_model_open(&model, path, &options, err);
     if (st == ST_OK)

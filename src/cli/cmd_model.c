@@ -75,12 +75,12 @@ static int show(const struct cli_arguments *arguments, struct err *err)
     if (st == ST_OK)
         st = detect_model_open(&model, path, NULL, err);
     if (st == ST_OK) {
-        printf("%-14s%s\n", "file", path);
-        printf("%-14s%s\n", "sha256", detect_model_hash(model));
-        printf("%-14s%zu\n", "parameters", (size_t)weights->graph->float_count);
+        printf("%-22s%s\n", "file", path);
+        printf("%-22s%s\n", "sha256", detect_model_hash(model));
+        printf("%-22s%zu\n", "parameters", (size_t)weights->graph->float_count);
         for (int i = 0; i < weights->metadata_count; i++)
             if (strcmp(weights->metadata[i].key, METADATA_SKIP) != 0)
-                printf("%-14s%s\n", weights->metadata[i].key, weights->metadata[i].value);
+                printf("%-22s%s\n", weights->metadata[i].key, weights->metadata[i].value);
     }
     detect_model_close(model);
     nn_weights_close(weights);

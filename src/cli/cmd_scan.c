@@ -34,13 +34,12 @@ static bool may_color(FILE *out)
 }
 
 static enum status open_model(struct detect_model **out, const struct cli_arguments *arguments,
-                              struct err *err)
+                              const struct detect_options *options, struct err *err)
 {
-    struct detect_options options = {.threshold = cli_double(arguments, "threshold")};
     char path[PATH_SIZE];
     enum status st = cli_find_model(path, sizeof(path), cli_text(arguments, "model"), err);
 
-    return st == ST_OK ? detect_model_open(out, path, &options, err) : st;
+    return st == ST_OK ? detect_model_open(out, path, options, err) : st;
 }
 
 static enum status list_inputs(struct cli_scan_inputs *inputs,
@@ -73,9 +72,12 @@ int cmd_scan(const struct cli_arguments *arguments, struct err *err)
                                      .quiet = cli_flag(arguments, "quiet"),
                                      .timings = cli_flag(arguments, "timings"),
                                      .clock = &clock_system};
+    struct detect_options options;
     int code;
-    enum status st = open_model(&model, arguments, err);
 
+    if (cli_read_threshold(&options, cli_text(arguments, "threshold"), err) != ST_OK)
+        return CLI_USAGE;
+    enum status st = open_model(&model, arguments, &options, err);
     if (st != ST_OK) {
         code = CLI_IO;
         goto out;

@@ -13,10 +13,10 @@
     }
 #define THRESHOLD_OPTION                                                                           \
     {                                                                                              \
-        .name = "threshold", .short_name = 't', .type = CLI_DOUBLE, .value_name = "P",             \
-        .low = 0.0001, .top = 0.9999,                                                              \
-        .help =                                                                                    \
-            "probability from which a photo counts as AI-generated; without it the model's own"    \
+        .name = "threshold", .short_name = 't', .type = CLI_TEXT, .value_name = "P",               \
+        .help = "probability from which a photo counts as AI-generated, or fpr:0.01, fpr:0.05 "    \
+                "for the "                                                                         \
+                "model's threshold at that false-positive rate; without it the model's own"        \
     }
 #define WORKERS_OPTION                                                                             \
     {                                                                                              \

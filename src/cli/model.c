@@ -21,6 +21,23 @@ static void program_folder(char *out, size_t size)
     out[slash ? slash - out : 0] = 0;
 }
 
+enum status cli_read_threshold(struct detect_options *out, const char *text, struct err *err)
+{
+    struct detect_options options = {0};
+
+    if (text && strcmp(text, "fpr:0.01") == 0)
+        options.fpr = 0.01;
+    else if (text && strcmp(text, "fpr:0.05") == 0)
+        options.fpr = 0.05;
+    else if (text && !str_to_double(&options.threshold, str_of(text), 0.0001, 0.9999))
+        return err_set(err, ST_INVALID,
+                       "--threshold '%.40s' is not a number from 0.0001 to 0.9999, fpr:0.01 or "
+                       "fpr:0.05",
+                       text);
+    *out = options;
+    return ST_OK;
+}
+
 enum status cli_find_model(char *out, size_t size, const char *given, struct err *err)
 {
     static const char *const below_program[] = {

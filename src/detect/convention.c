@@ -32,6 +32,19 @@ static enum status check_network(const struct nn_graph *graph, int crop_side, st
     return ST_OK;
 }
 
+/* Thresholds for stated false-positive rates: both may be absent. */
+static enum status read_thresholds(struct detect_convention *out, const struct nn_weights *weights,
+                                   struct err *err)
+{
+    enum status st = read_number(&out->threshold, weights, "threshold", 1e-6, 1 - 1e-6, err);
+
+    if (st == ST_OK && nn_weights_metadata(weights, "threshold_fpr_1"))
+        st = read_number(&out->threshold_fpr_1, weights, "threshold_fpr_1", 1e-6, 1 - 1e-6, err);
+    if (st == ST_OK && nn_weights_metadata(weights, "threshold_fpr_5"))
+        st = read_number(&out->threshold_fpr_5, weights, "threshold_fpr_5", 1e-6, 1 - 1e-6, err);
+    return st;
+}
+
 enum status detect_convention_read(struct detect_convention *out, const struct nn_weights *weights,
                                    struct err *err)
 {
@@ -60,7 +73,7 @@ enum status detect_convention_read(struct detect_convention *out, const struct n
     if (st == ST_OK)
         st = read_number(&bias, weights, "calibration_bias", -100, 100, err);
     if (st == ST_OK)
-        st = read_number(&convention.threshold, weights, "threshold", 1e-6, 1 - 1e-6, err);
+        st = read_thresholds(&convention, weights, err);
     if (st == ST_OK && ((int)side % 8 != 0 || side != (int)side || count != (int)count))
         st = err_set(err, ST_CORRUPT,
                      "model metadata 'crop_side' must be a multiple of 8 and "
@@ -79,13 +92,14 @@ enum status detect_convention_read(struct detect_convention *out, const struct n
     return ST_OK;
 }
 
-void detect_convention_write(struct nn_metadata out[DETECT_CONVENTION_KEYS],
-                             char text[DETECT_CONVENTION_KEYS][DETECT_CONVENTION_TEXT],
-                             const struct detect_convention *convention)
+int detect_convention_write(struct nn_metadata out[DETECT_CONVENTION_KEYS],
+                            char text[DETECT_CONVENTION_KEYS][DETECT_CONVENTION_TEXT],
+                            const struct detect_convention *convention)
 {
     static const char *const keys[DETECT_CONVENTION_KEYS] = {
-        "version",           "frontend",         "crop_side", "crop_count",
-        "calibration_scale", "calibration_bias", "threshold", "statistics_scale"};
+        "version",          "frontend",  "crop_side",        "crop_count",      "calibration_scale",
+        "calibration_bias", "threshold", "statistics_scale", "threshold_fpr_1", "threshold_fpr_5"};
+    int count = 0;
 
     (void)snprintf(text[0], DETECT_CONVENTION_TEXT, "%s", convention->version);
     (void)snprintf(text[1], DETECT_CONVENTION_TEXT, "%s", DETECT_FRONTEND_NAME);
@@ -95,8 +109,14 @@ void detect_convention_write(struct nn_metadata out[DETECT_CONVENTION_KEYS],
     (void)snprintf(text[5], DETECT_CONVENTION_TEXT, "%.9g", (double)convention->bias);
     (void)snprintf(text[6], DETECT_CONVENTION_TEXT, "%.9g", convention->threshold);
     (void)snprintf(text[7], DETECT_CONVENTION_TEXT, "%.9g", (double)convention->statistics_scale);
+    (void)snprintf(text[8], DETECT_CONVENTION_TEXT, "%.9g", convention->threshold_fpr_1);
+    (void)snprintf(text[9], DETECT_CONVENTION_TEXT, "%.9g", convention->threshold_fpr_5);
     for (int i = 0; i < DETECT_CONVENTION_KEYS; i++) {
-        (void)snprintf(out[i].key, sizeof out[i].key, "%s", keys[i]);
-        out[i].value = text[i];
+        if ((i == 8 && convention->threshold_fpr_1 == 0) ||
+            (i == 9 && convention->threshold_fpr_5 == 0))
+            continue;
+        (void)snprintf(out[count].key, sizeof out[count].key, "%s", keys[i]);
+        out[count++].value = text[i];
     }
+    return count;
 }

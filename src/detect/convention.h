@@ -12,6 +12,8 @@ struct detect_convention {
     /* log-odds = scale * network's logit + statistics_scale * statistics' score + bias */
     float scale, statistics_scale, bias;
     double threshold; /* default decision threshold on the probability */
+    /* Thresholds at which 1 and 5 % of real photos were called AI-generated; 0: not stated. */
+    double threshold_fpr_1, threshold_fpr_5;
 };
 
 /* Checks every value and that the network fits; the front end must be the one built in.
@@ -19,9 +21,9 @@ struct detect_convention {
 enum status detect_convention_read(struct detect_convention *out, const struct nn_weights *weights,
                                    struct err *err) MUST_USE;
 
-#define DETECT_CONVENTION_KEYS 8
+#define DETECT_CONVENTION_KEYS 10 /* at most */
 #define DETECT_CONVENTION_TEXT 64
-/* The metadata entries to save with a network; their values point into `text`. */
-void detect_convention_write(struct nn_metadata out[DETECT_CONVENTION_KEYS],
-                             char text[DETECT_CONVENTION_KEYS][DETECT_CONVENTION_TEXT],
-                             const struct detect_convention *convention);
+/* The metadata entries to save with a network, and how many; their values point into `text`. */
+int detect_convention_write(struct nn_metadata out[DETECT_CONVENTION_KEYS],
+                            char text[DETECT_CONVENTION_KEYS][DETECT_CONVENTION_TEXT],
+                            const struct detect_convention *convention);

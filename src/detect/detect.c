@@ -99,6 +99,19 @@ static enum status hash_file(char out[HASH_HEX_SIZE], const char *path, struct e
     return ST_OK;
 }
 
+static enum status take_threshold_at(struct detect_model *model, double fpr, struct err *err)
+{
+    double threshold = fpr == 0.01   ? model->convention.threshold_fpr_1
+                       : fpr == 0.05 ? model->convention.threshold_fpr_5
+                                     : 0;
+
+    if (threshold == 0)
+        return err_set(err, ST_UNSUPPORTED,
+                       "the model states no threshold for a false-positive rate of %g", fpr);
+    model->threshold = threshold;
+    return ST_OK;
+}
+
 enum status detect_model_open(struct detect_model **out, const char *path,
                               const struct detect_options *options, struct err *err)
 {
@@ -125,8 +138,11 @@ enum status detect_model_open(struct detect_model **out, const char *path,
         model->limits.side_max_px = options->side_max_px;
     if (options && options->threshold != 0)
         model->threshold = options->threshold;
-    if (!(model->threshold > 0 && model->threshold < 1)) {
+    if (options && options->fpr != 0)
+        st = take_threshold_at(model, options->fpr, err);
+    if (st == ST_OK && !(model->threshold > 0 && model->threshold < 1))
         st = err_set(err, ST_INVALID, "a threshold of %g is outside 0 to 1", model->threshold);
+    if (st != ST_OK) {
         detect_model_close(model);
         return st;
     }

@@ -48,6 +48,8 @@ struct detect_options {
     uint64_t pixels_max;  /* 0: 50 million */
     uint32_t side_max_px; /* 0: 16,384 */
     double threshold;     /* decision threshold on the probability, in (0, 1); 0: the model's own */
+    double fpr;           /* 0.01 or 0.05: the model's threshold for that false-positive rate on the
+                             photos it was calibrated on, instead of `threshold`; 0: not asked for */
 };
 
 #define DETECT_CROPS_MAX     16
@@ -84,7 +86,8 @@ struct detect_model;
 struct detect_session;
 
 /* Maps and checks a weights file; options may be NULL for the defaults.
- * Errors: ST_NOT_FOUND, ST_CORRUPT (names what is wrong), ST_LIMIT. */
+ * Errors: ST_NOT_FOUND, ST_CORRUPT (names what is wrong), ST_LIMIT; ST_UNSUPPORTED when the model
+ * states no threshold for `fpr`. */
 enum status detect_model_open(struct detect_model **out, const char *path,
                               const struct detect_options *options, struct err *err) MUST_USE;
 void detect_model_close(struct detect_model *model);                /* NULL is fine */

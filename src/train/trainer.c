@@ -14,6 +14,7 @@
 #include "detect/convention.h"
 #include "detect/frontend.h"
 #include "detect/statistics.h"
+#include "train/calibration.h"
 #include "train/checkpoint.h"
 #include "train/logistic.h"
 #include "train/statistics.h"
@@ -320,6 +321,7 @@ static void close_trainer(struct trainer *trainer)
 /* log-odds = network * its logit + statistics * their score + bias. */
 struct mixture {
     double network, statistics, bias;
+    double threshold_fpr_1, threshold_fpr_5; /* 0: there is none */
 };
 static const struct mixture network_alone = {.network = 1};
 static const struct mixture uncalibrated = {.network = 1, .statistics = 1};
@@ -333,18 +335,19 @@ static enum status save_model(const struct trainer *trainer, const char *path,
                                             .scale = (float)mixture->network,
                                             .statistics_scale = (float)mixture->statistics,
                                             .bias = (float)mixture->bias,
-                                            .threshold = 0.5};
+                                            .threshold = 0.5,
+                                            .threshold_fpr_1 = mixture->threshold_fpr_1,
+                                            .threshold_fpr_5 = mixture->threshold_fpr_5};
     struct detect_convention convention = plain;
     struct nn_metadata metadata[DETECT_CONVENTION_KEYS + 3];
     char text[DETECT_CONVENTION_KEYS][DETECT_CONVENTION_TEXT];
     char numbers[64];
     char revision[64];
     char data[HASH_HEX_SIZE];
-    int count = DETECT_CONVENTION_KEYS;
 
     (void)snprintf(convention.version, sizeof convention.version, "%.*s",
                    (int)sizeof convention.version - 1, trainer->config->version);
-    detect_convention_write(metadata, text, &convention);
+    int count = detect_convention_write(metadata, text, &convention);
     (void)snprintf(numbers, sizeof numbers, "epoch=%lld step=%lld seed=%lld",
                    (long long)trainer->progress.epoch, (long long)trainer->progress.step,
                    (long long)trainer->config->seed);
@@ -562,6 +565,28 @@ static enum status gather_opinions(double *features, bool *labels, double *weigh
     return st;
 }
 
+/* The threshold at which at most `rate` of the real photos, weighed as the mixture weighs them, are
+ * called AI-generated; 0: no number in (0, 1) does that. */
+static double threshold_at(double rate, const struct train_logistic *fitted,
+                           const struct train_logistic_data *data)
+{
+    double *probabilities = mem_alloc(data->count, sizeof *probabilities);
+    struct train_threshold threshold = {0};
+    struct err ignored;
+
+    for (size_t i = 0; i < data->count; i++) {
+        double logit = fitted->bias;
+        for (size_t k = 0; k < data->feature_count; k++)
+            logit += fitted->slope[k] * data->features[i * data->feature_count + k];
+        probabilities[i] = train_sigmoid(logit);
+    }
+    if (train_threshold_at_fpr(&threshold, rate, probabilities, data->labels, data->weights,
+                               data->count, &ignored) != ST_OK)
+        threshold.threshold = 0;
+    mem_free(probabilities);
+    return threshold.threshold;
+}
+
 /* One mixture for all tiers, fitted on photos of sources that were never trained on. */
 static enum status calibrate(struct mixture *out, struct trainer *trainer, const char *model_path,
                              struct err *err)
@@ -583,6 +608,8 @@ static enum status calibrate(struct mixture *out, struct trainer *trainer, const
 
     if (st == ST_OK)
         st = train_logistic_fit(&fitted, &data, &centre, CALIBRATION_PENALTY, err);
+    double fpr_1 = st == ST_OK ? threshold_at(0.01, &fitted, &data) : 0;
+    double fpr_5 = st == ST_OK ? threshold_at(0.05, &fitted, &data) : 0;
     mem_free(features);
     mem_free(weights);
     mem_free(labels);
@@ -591,8 +618,11 @@ static enum status calibrate(struct mixture *out, struct trainer *trainer, const
     if (fitted.slope[0] < SLOPE_MIN || fitted.slope[1] < 0)
         return err_set(err, ST_INVALID, "slopes %g and %g: an opinion falls where the labels rise",
                        fitted.slope[0], fitted.slope[1]);
-    *out = (struct mixture){
-        .network = fitted.slope[0], .statistics = fitted.slope[1], .bias = fitted.bias};
+    *out = (struct mixture){.network = fitted.slope[0],
+                            .statistics = fitted.slope[1],
+                            .bias = fitted.bias,
+                            .threshold_fpr_1 = fpr_1,
+                            .threshold_fpr_5 = fpr_5};
     return ST_OK;
 }
 

@@ -19,7 +19,9 @@ static enum status save(const char *path, float bias, const struct nn_graph *gra
                                                  .crop_count = 4,
                                                  .scale = 0.001F,
                                                  .bias = bias,
-                                                 .threshold = 0.5};
+                                                 .threshold = 0.5,
+                                                 .threshold_fpr_1 = 0.9,
+                                                 .threshold_fpr_5 = 0.7};
     struct nn_metadata metadata[DETECT_CONVENTION_KEYS];
     char text[DETECT_CONVENTION_KEYS][DETECT_CONVENTION_TEXT];
     struct rng rng = rng_seed(1);
@@ -27,8 +29,8 @@ static enum status save(const char *path, float bias, const struct nn_graph *gra
     enum status st;
 
     nn_graph_initialise(values, graph, &rng);
-    detect_convention_write(metadata, text, &convention);
-    st = nn_weights_save(path, graph, values, metadata, DETECT_CONVENTION_KEYS, err);
+    int count = detect_convention_write(metadata, text, &convention);
+    st = nn_weights_save(path, graph, values, metadata, count, err);
     mem_free(values);
     return st;
 }

@@ -25,7 +25,9 @@ static const struct detect_convention convention = {.version = "test-7",
                                                     .crop_count = 4,
                                                     .scale = 0.7f,
                                                     .bias = -0.3f,
-                                                    .threshold = 0.35};
+                                                    .threshold = 0.35,
+                                                    .threshold_fpr_1 = 0.9,
+                                                    .threshold_fpr_5 = 0.7};
 
 /* A small network of random weights, with any of the metadata replaced (value NULL: left out). */
 static void save_model(const char *path, const char *network, const char *key, char *value)
@@ -40,8 +42,8 @@ static void save_model(const char *path, const char *network, const char *key, c
     REQUIRE(nn_graph_open(&graph, str_of(network), NULL) == ST_OK);
     float *values = mem_alloc(graph->float_count, sizeof *values);
     nn_graph_initialise(values, graph, &rng);
-    detect_convention_write(metadata, text, &convention);
-    for (int i = 0; i < DETECT_CONVENTION_KEYS; i++) {
+    int all = detect_convention_write(metadata, text, &convention);
+    for (int i = 0; i < all; i++) {
         bool chosen = key && strcmp(metadata[i].key, key) == 0;
         if (chosen && !value)
             continue;
@@ -272,6 +274,36 @@ static void refuse_options(struct detect_options options)
     assert_null(model);
 }
 
+static void check_threshold_at(const char *path, double fpr, double want)
+{
+    const struct detect_options options = {.fpr = fpr};
+    struct detect_model *model = NULL;
+    struct err err = {0};
+
+    if (want > 0) {
+        assert_int_equal(detect_model_open(&model, path, &options, &err), ST_OK);
+        assert_true(fabs(detect_model_threshold(model) - want) < 1e-9);
+    } else {
+        assert_int_equal(detect_model_open(&model, path, &options, &err), ST_UNSUPPORTED);
+        assert_non_null(strstr(err.msg, "states no threshold for a false-positive rate of 0.0"));
+    }
+    detect_model_close(model);
+}
+
+static void test_thresholds_for_a_false_positive_rate(void **state)
+{
+    char path[TEMP_PATH_SIZE];
+
+    (void)state;
+    check_threshold_at(model_path, 0.01, 0.9);
+    check_threshold_at(model_path, 0.05, 0.7);
+    check_threshold_at(model_path, 0.02, 0);
+    temp_path(path, &folder, "older.safetensors");
+    save_model(path, network, "threshold_fpr_5", NULL);
+    check_threshold_at(path, 0.01, 0.9);
+    check_threshold_at(path, 0.05, 0);
+}
+
 static void check_limit(struct detect_options options, enum status want)
 {
     struct detect_model *model = open_model(&options);
@@ -336,6 +368,8 @@ static void test_models_that_do_not_fit(void **state)
         {"calibration_bias", "1e9", "'calibration_bias'"},
         {"threshold", "1", "'threshold'"},
         {"threshold", "0,5", "'threshold'"},
+        {"threshold_fpr_1", "1.5", "'threshold_fpr_1'"},
+        {"threshold_fpr_5", "", "'threshold_fpr_5'"},
     };
     char path[TEMP_PATH_SIZE];
     char text[1024];
@@ -498,6 +532,7 @@ int main(void)
         cmocka_unit_test(test_figures_agree),
         cmocka_unit_test(test_explains),
         cmocka_unit_test(test_threshold_edges),
+        cmocka_unit_test(test_thresholds_for_a_false_positive_rate),
         cmocka_unit_test(test_confidence),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_models_that_do_not_fit),
