@@ -122,6 +122,15 @@ static void test_learns(void **state)
         fail_msg("%s", err.msg);
     assert_string_equal(detect_model_version(model), "tiny-1");
     detect_model_close(model);
+    /* it states a threshold for each false-positive rate, the rarer the higher */
+    double thresholds[2];
+    for (size_t i = 0; i < 2; i++) {
+        const struct detect_options options = {.fpr = i ? 0.05 : 0.01};
+        assert_int_equal(detect_model_open(&model, report.model_path, &options, &err), ST_OK);
+        thresholds[i] = detect_model_threshold(model);
+        detect_model_close(model);
+    }
+    assert_true(thresholds[0] >= thresholds[1]);
 }
 
 /* The mixture of both opinions is fitted on a finished network: no epoch is run again. */
