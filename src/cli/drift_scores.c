@@ -41,7 +41,8 @@ static bool find_family(uint16_t *out, struct drift_scores *scores, struct str n
         }
     if (scores->family_count == DRIFT_FAMILIES_MAX)
         return false;
-    memcpy(scores->names[scores->family_count], name.at, len);
+    for (size_t i = 0; i < len; i++)
+        scores->names[scores->family_count][i] = name.at[i];
     *out = (uint16_t)scores->family_count++;
     return true;
 }
@@ -164,8 +165,8 @@ static double family_gain(double *share, const struct drift_scores *scores, size
         }
     if (total < DRIFT_BINS + FAMILY_LEAST)
         return 0;
-    for (double part = 0.01; part < 0.995; part += 0.01) {
-        double gain = 0;
+    for (unsigned percent = 1; percent <= 99; percent++) {
+        double part = percent / 100.0, gain = 0;
         for (unsigned b = 0; b < DRIFT_BINS; b++)
             gain += counts[b] * log1p(part * (bins[b] / total / normal[b] - 1));
         if (gain > best) {

@@ -236,7 +236,7 @@ static enum status read_values(uint16_t **out, size_t *count, const struct json 
     if (!text || len > (max * 2 + 2) / 3 * 4)
         return missing(key, err);
     uint8_t *bytes = mem_alloc(len + 1, 1);
-    memcpy(bytes, text, len);
+    memcpy(bytes, text, len + 1);
     if (base64_decode(bytes, &len, err) != ST_OK || len % 2 || len / 2 > max) {
         mem_free(bytes);
         return missing(key, err);
