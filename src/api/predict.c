@@ -130,7 +130,10 @@ void api_set_detail(struct json *value, const struct service_job *job)
 {
     const struct service_verdict *verdict = &job->verdict;
 
+    json_set_str(value, "decision", job->prediction.decision);
     json_set_number(value, "threshold", verdict->threshold);
+    json_set_number(value, "unsure_low", round_to(verdict->unsure_low, 1e-6));
+    json_set_number(value, "unsure_high", round_to(verdict->unsure_high, 1e-6));
     json_set_str(value, "model_hash", job->prediction.model_hash);
     json_set_str(value, "format", verdict->format ? verdict->format : "unknown");
     json_set_int(value, "width", verdict->width);

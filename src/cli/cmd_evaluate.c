@@ -123,7 +123,8 @@ static enum status run(struct evaluation *evaluation, const struct evaluate_opti
 
     if (st == ST_OK)
         st = evaluate_report_init(&evaluation->report, evaluation->scores, evaluation->manifest,
-                                  detect_model_threshold(evaluation->model), options->seed, err);
+                                  detect_model_threshold(evaluation->model),
+                                  detect_model_band(evaluation->model), options->seed, err);
     if (st == ST_OK && options->features)
         st = run_controls(evaluation, *options, err);
     evaluation->report.model = detect_model_version(evaluation->model);

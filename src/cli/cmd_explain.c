@@ -17,9 +17,9 @@
 static void print_table(const struct detect_result *result,
                         const struct detect_explanation *explanation)
 {
-    printf("%s  probability %.3f, threshold %.3f, confidence %s\n",
-           detect_verdict_name(result->verdict), result->probability, result->threshold,
-           detect_confidence_name(result->confidence));
+    printf("%s  decision %s, probability %.3f, threshold %.3f, confidence %s\n",
+           detect_verdict_name(result->verdict), detect_decision_name(result->decision),
+           result->probability, result->threshold, detect_confidence_name(result->confidence));
     for (unsigned i = 0; i < DETECT_QUALITY_FLAG_COUNT; i++)
         if (result->quality >> i & 1u)
             printf("%s: %s\n", detect_quality_name(i), detect_quality_help(i));
@@ -56,6 +56,7 @@ static void print_json(const struct detect_result *result,
     struct buf text;
 
     json_set_str(value, "prediction", detect_verdict_name(result->verdict));
+    json_set_str(value, "decision", detect_decision_name(result->decision));
     json_set_number(value, "probability", result->probability);
     json_set_str(value, "confidence", detect_confidence_name(result->confidence));
     json_set_number(value, "threshold", result->threshold);

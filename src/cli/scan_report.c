@@ -70,7 +70,8 @@ static void add_quality(struct buf *line, unsigned quality, const char *none)
 
 static void print_table_head(struct cli_scan_report *report)
 {
-    fprintf(report->out, "%-13s%-13s%-12s%-18s", "VERDICT", "PROBABILITY", "CONFIDENCE", "QUALITY");
+    fprintf(report->out, "%-13s%-14s%-13s%-12s%-18s", "VERDICT", "DECISION", "PROBABILITY",
+            "CONFIDENCE", "QUALITY");
     if (report->timings)
         fprintf(report->out, "%10s%10s%12s  ", "DECODE ms", "CROPS ms", "NETWORK ms");
     fputs("PATH\n", report->out);
@@ -87,8 +88,8 @@ static void add_table_row(struct cli_scan_report *report, const char *path,
     buf_printf(line, "%-13s", detect_verdict_name(verdict->verdict));
     if (report->color)
         buf_add_str(line, escape_end);
-    buf_printf(line, "%-13.3f%-12s", verdict->probability,
-               detect_confidence_name(verdict->confidence));
+    buf_printf(line, "%-14s%-13.3f%-12s", detect_decision_name(verdict->decision),
+               verdict->probability, detect_confidence_name(verdict->confidence));
     start = line->len;
     add_quality(line, verdict->quality, "-");
     buf_printf(line, "%*s", (int)MAX_OF(18 - (int64_t)(line->len - start), 1), "");
@@ -126,6 +127,7 @@ static void set_verdict(struct json *record, const struct cli_scan_report *repor
     struct json *quality = json_new_array();
 
     json_set_str(record, "prediction", detect_verdict_name(verdict->verdict));
+    json_set_str(record, "decision", detect_decision_name(verdict->decision));
     json_set_number(record, "probability", verdict->probability);
     json_set_str(record, "confidence", detect_confidence_name(verdict->confidence));
     json_set_number(record, "threshold", verdict->threshold);
@@ -195,13 +197,15 @@ static void add_csv(struct cli_scan_report *report, const char *path,
         buf_add(&quality, "", 1);
         add_csv_text(line, (const char *)quality.at);
         buf_fini(&quality);
-        buf_printf(line, ",%s,%u,%u,", verdict->format, verdict->width, verdict->height);
+        buf_printf(line, ",%s,%u,%u,,%s", verdict->format, verdict->width, verdict->height,
+                   detect_decision_name(verdict->decision));
         if (report->timings)
             buf_printf(line, ",%.3f,%.3f,%.3f", verdict->decode_ms, verdict->crops_ms,
                        verdict->network_ms);
     } else {
         buf_add_str(line, ",error,,,,,,,,,");
         add_csv_text(line, result->err.msg);
+        buf_add_str(line, ",");
         if (report->timings)
             buf_add_str(line, ",,,");
     }
@@ -219,7 +223,7 @@ void cli_scan_report_begin(struct cli_scan_report *report)
     if (report->format == CLI_SCAN_CSV)
         fprintf(report->out,
                 "path,status,prediction,probability,confidence,threshold,quality,format,width,"
-                "height,error%s\r\n",
+                "height,error,decision%s\r\n",
                 report->timings ? ",decode_ms,crops_ms,network_ms" : "");
 }
 

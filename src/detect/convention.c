@@ -45,6 +45,20 @@ static enum status read_thresholds(struct detect_convention *out, const struct n
     return st;
 }
 
+/* What is left undecided: both limits or none. */
+static enum status read_band(struct detect_convention *out, const struct nn_weights *weights,
+                             struct err *err)
+{
+    enum status st = ST_OK;
+
+    if (!nn_weights_metadata(weights, "unsure_low") && !nn_weights_metadata(weights, "unsure_high"))
+        return ST_OK;
+    st = read_number(&out->unsure.low, weights, "unsure_low", 1e-6, out->threshold, err);
+    if (st == ST_OK)
+        st = read_number(&out->unsure.high, weights, "unsure_high", out->threshold, 1 - 1e-6, err);
+    return st;
+}
+
 enum status detect_convention_read(struct detect_convention *out, const struct nn_weights *weights,
                                    struct err *err)
 {
@@ -74,6 +88,8 @@ enum status detect_convention_read(struct detect_convention *out, const struct n
         st = read_number(&bias, weights, "calibration_bias", -100, 100, err);
     if (st == ST_OK)
         st = read_thresholds(&convention, weights, err);
+    if (st == ST_OK)
+        st = read_band(&convention, weights, err);
     if (st == ST_OK && ((int)side % 8 != 0 || side != (int)side || count != (int)count))
         st = err_set(err, ST_CORRUPT,
                      "model metadata 'crop_side' must be a multiple of 8 and "
@@ -97,8 +113,9 @@ int detect_convention_write(struct nn_metadata out[DETECT_CONVENTION_KEYS],
                             const struct detect_convention *convention)
 {
     static const char *const keys[DETECT_CONVENTION_KEYS] = {
-        "version",          "frontend",  "crop_side",        "crop_count",      "calibration_scale",
-        "calibration_bias", "threshold", "statistics_scale", "threshold_fpr_1", "threshold_fpr_5"};
+        "version",           "frontend",         "crop_side",  "crop_count",
+        "calibration_scale", "calibration_bias", "threshold",  "statistics_scale",
+        "threshold_fpr_1",   "threshold_fpr_5",  "unsure_low", "unsure_high"};
     int count = 0;
 
     (void)snprintf(text[0], DETECT_CONVENTION_TEXT, "%s", convention->version);
@@ -111,9 +128,12 @@ int detect_convention_write(struct nn_metadata out[DETECT_CONVENTION_KEYS],
     (void)snprintf(text[7], DETECT_CONVENTION_TEXT, "%.9g", (double)convention->statistics_scale);
     (void)snprintf(text[8], DETECT_CONVENTION_TEXT, "%.9g", convention->threshold_fpr_1);
     (void)snprintf(text[9], DETECT_CONVENTION_TEXT, "%.9g", convention->threshold_fpr_5);
+    (void)snprintf(text[10], DETECT_CONVENTION_TEXT, "%.9g", convention->unsure.low);
+    (void)snprintf(text[11], DETECT_CONVENTION_TEXT, "%.9g", convention->unsure.high);
     for (int i = 0; i < DETECT_CONVENTION_KEYS; i++) {
         if ((i == 8 && convention->threshold_fpr_1 == 0) ||
-            (i == 9 && convention->threshold_fpr_5 == 0))
+            (i == 9 && convention->threshold_fpr_5 == 0) ||
+            (i >= 10 && convention->unsure.high == 0))
             continue;
         (void)snprintf(out[count].key, sizeof out[count].key, "%s", keys[i]);
         out[count++].value = text[i];

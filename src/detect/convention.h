@@ -14,6 +14,7 @@ struct detect_convention {
     double threshold; /* default decision threshold on the probability */
     /* Thresholds at which 1 and 5 % of real photos were called AI-generated; 0: not stated. */
     double threshold_fpr_1, threshold_fpr_5;
+    struct detect_band unsure; /* around the threshold; both 0: not stated */
 };
 
 /* Checks every value and that the network fits; the front end must be the one built in.
@@ -21,7 +22,7 @@ struct detect_convention {
 enum status detect_convention_read(struct detect_convention *out, const struct nn_weights *weights,
                                    struct err *err) MUST_USE;
 
-#define DETECT_CONVENTION_KEYS 10 /* at most */
+#define DETECT_CONVENTION_KEYS 12 /* at most */
 #define DETECT_CONVENTION_TEXT 64
 /* The metadata entries to save with a network, and how many; their values point into `text`. */
 int detect_convention_write(struct nn_metadata out[DETECT_CONVENTION_KEYS],

@@ -18,6 +18,7 @@
 
 #define CONFIDENCE_HIGH   0.6
 #define CONFIDENCE_LOW    0.4
+#define UNSURE_LOGIT      0.4 /* each side of the threshold, when a model states no band */
 #define ARENA_KEEP_BYTES  ((size_t)24 << 20) /* pages kept between photos; more goes back */
 #define ARENA_SPARE_BYTES ((size_t)64 << 20) /* beyond the pixels: codec and crop scratch */
 #define OVERLAY_SIDE      1024 /* pixels of an explanation's longer side, unless asked otherwise */
@@ -29,6 +30,7 @@ struct detect_model {
     const float *statistics; /* rows of detect/statistics.h; NULL: the network judges alone */
     struct image_limits limits;
     double threshold;
+    struct detect_band band;
     char hash[HASH_HEX_SIZE];
 };
 
@@ -45,6 +47,21 @@ struct detect_session {
 const char *detect_verdict_name(enum detect_verdict verdict)
 {
     return verdict == DETECT_AI_GENERATED ? "ai_generated" : "real";
+}
+
+const char *detect_decision_name(enum detect_decision decision)
+{
+    static const char *const names[] = {"real", "unsure", "ai_generated"};
+    _Static_assert(ARRAY_LEN(names) == DETECT_DECISION_COUNT, "one name for each");
+
+    return names[decision];
+}
+
+enum detect_decision detect_decide(double probability, struct detect_band band)
+{
+    if (probability < band.low)
+        return DETECT_DECIDED_REAL;
+    return probability >= band.high ? DETECT_DECIDED_AI_GENERATED : DETECT_UNSURE;
 }
 
 const char *detect_confidence_name(enum detect_confidence confidence)
@@ -112,6 +129,31 @@ static enum status take_threshold_at(struct detect_model *model, double fpr, str
     return ST_OK;
 }
 
+static double logit_of(double probability)
+{
+    return log(probability / (1.0 - probability));
+}
+
+static double probability_of(double logit)
+{
+    return 1.0 / (1.0 + exp(-logit));
+}
+
+/* Around the threshold in use as far in log-odds as the model's limits are around its own. */
+static struct detect_band band_of(const struct detect_convention *convention, double threshold)
+{
+    const struct detect_band *stated = &convention->unsure;
+    double moved = logit_of(threshold) - logit_of(convention->threshold);
+
+    if (stated->high == 0)
+        return (struct detect_band){probability_of(logit_of(threshold) - UNSURE_LOGIT),
+                                    probability_of(logit_of(threshold) + UNSURE_LOGIT)};
+    if (threshold == convention->threshold)
+        return *stated;
+    return (struct detect_band){MIN_OF(probability_of(logit_of(stated->low) + moved), threshold),
+                                MAX_OF(probability_of(logit_of(stated->high) + moved), threshold)};
+}
+
 enum status detect_model_open(struct detect_model **out, const char *path,
                               const struct detect_options *options, struct err *err)
 {
@@ -146,6 +188,7 @@ enum status detect_model_open(struct detect_model **out, const char *path,
         detect_model_close(model);
         return st;
     }
+    model->band = band_of(&model->convention, model->threshold);
     *out = model;
     return ST_OK;
 }
@@ -171,6 +214,11 @@ const char *detect_model_hash(const struct detect_model *model)
 double detect_model_threshold(const struct detect_model *model)
 {
     return model->threshold;
+}
+
+struct detect_band detect_model_band(const struct detect_model *model)
+{
+    return model->band;
 }
 
 /* Session --------------------------------------------------------------------------------- */
@@ -249,11 +297,6 @@ static float run_crop(struct detect_session *session, const struct image *photo,
     return sum / (float)patches;
 }
 
-static double probability_of(double logit)
-{
-    return 1.0 / (1.0 + exp(-logit));
-}
-
 /* The second opinion, calibrated; 0 when the model has none. */
 static enum status run_statistics(double *logit, struct detect_session *session,
                                   const struct image *photo, struct err *err)
@@ -326,7 +369,7 @@ static enum status decode_and_judge(struct detect_result *out, struct image *pix
                                     struct err *err)
 {
     const struct detect_model *model = session->model;
-    struct detect_result result = {.threshold = model->threshold};
+    struct detect_result result = {.threshold = model->threshold, .band = model->band};
     struct image_info info;
     int64_t started = clock_monotonic_us(&clock_system);
 
@@ -339,6 +382,7 @@ static enum status decode_and_judge(struct detect_result *out, struct image *pix
     if (st != ST_OK)
         return st;
     result.verdict = result.probability >= result.threshold ? DETECT_AI_GENERATED : DETECT_REAL;
+    result.decision = detect_decide(result.probability, model->band);
     result.confidence = detect_confidence(result.probability, result.threshold);
     result.width = pixels->width;
     result.height = pixels->height;

@@ -22,6 +22,13 @@
 #include "base/base.h" /* enum status, struct err, struct bytes */
 
 enum detect_verdict { DETECT_REAL, DETECT_AI_GENERATED, DETECT_VERDICT_COUNT };
+/* The verdict of those who may abstain: real, left to a person, or AI-generated. */
+enum detect_decision {
+    DETECT_DECIDED_REAL,
+    DETECT_UNSURE,
+    DETECT_DECIDED_AI_GENERATED,
+    DETECT_DECISION_COUNT
+};
 enum detect_confidence {
     DETECT_CONFIDENCE_LOW,
     DETECT_CONFIDENCE_MEDIUM,
@@ -29,6 +36,7 @@ enum detect_confidence {
     DETECT_CONFIDENCE_COUNT
 };
 const char *detect_verdict_name(enum detect_verdict verdict);          /* "real", "ai_generated" */
+const char *detect_decision_name(enum detect_decision decision);       /* "real", "unsure", ... */
 const char *detect_confidence_name(enum detect_confidence confidence); /* "low", "medium", "high" */
 
 /* Properties of the photo that make its verdict less reliable; a set of bits. */
@@ -52,6 +60,13 @@ struct detect_options {
                              photos it was calibrated on, instead of `threshold`; 0: not asked for */
 };
 
+/* Probabilities that are left undecided: from `low`, below `high`; the threshold lies in between or
+ * is one of them. */
+struct detect_band {
+    double low, high;
+};
+enum detect_decision detect_decide(double probability, struct detect_band band);
+
 #define DETECT_CROPS_MAX     16
 #define DETECT_MAP_SIDE_MAX  32
 #define DETECT_MODEL_ID_SIZE 64
@@ -67,9 +82,11 @@ struct detect_crop {
 };
 
 struct detect_result {
-    enum detect_verdict verdict; /* ai_generated when probability >= threshold */
-    double probability;          /* calibrated, of "AI-generated", in [0, 1] */
-    double threshold;            /* what the verdict was compared with */
+    enum detect_verdict verdict;   /* ai_generated when probability >= threshold */
+    double probability;            /* calibrated, of "AI-generated", in [0, 1] */
+    double threshold;              /* what the verdict was compared with */
+    enum detect_decision decision; /* unsure, or the same as the verdict */
+    struct detect_band band;       /* what is left undecided */
     enum detect_confidence
         confidence;         /* of the distance to the threshold, see detect_confidence() */
     unsigned quality;       /* enum detect_quality bits */
@@ -94,6 +111,9 @@ void detect_model_close(struct detect_model *model);                /* NULL is f
 const char *detect_model_version(const struct detect_model *model); /* "aidetect-1" */
 const char *detect_model_hash(const struct detect_model *model);    /* SHA-256 of the file, hex */
 double detect_model_threshold(const struct detect_model *model);
+/* The model's band; for another threshold than the model's own it is moved by as much, in log-odds.
+ * A model that states none leaves 0.4 undecided on both sides of the threshold. */
+struct detect_band detect_model_band(const struct detect_model *model);
 
 enum status detect_session_open(struct detect_session **out, const struct detect_model *model,
                                 struct err *err) MUST_USE;

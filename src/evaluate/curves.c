@@ -115,6 +115,14 @@ static void fill_coverages(struct evaluate_curves *out, const struct decision *d
     }
 }
 
+double evaluate_accuracy_at(const struct evaluate_curves *curves, double coverage)
+{
+    for (size_t i = 0; i < curves->coverage_count; i++)
+        if (curves->coverages[i].coverage >= coverage - 1e-9)
+            return curves->coverages[i].balanced_accuracy;
+    return (double)NAN;
+}
+
 enum status evaluate_curves(struct evaluate_curves *out, const struct evaluate_sample *samples,
                             size_t count, double threshold, struct err *err)
 {

@@ -34,6 +34,10 @@ struct evaluate_curves {
     size_t coverage_count;
 };
 
+/* Balanced accuracy of the surest photos, at least a share `coverage` of all; NaN without both
+ * classes among them. */
+double evaluate_accuracy_at(const struct evaluate_curves *curves, double coverage);
+
 /* Errors: those of evaluate_statistics. */
 enum status evaluate_curves(struct evaluate_curves *out, const struct evaluate_sample *samples,
                             size_t count, double threshold, struct err *err) MUST_USE;

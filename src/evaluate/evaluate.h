@@ -197,16 +197,32 @@ void evaluate_controls_fini(struct evaluate_controls *controls);
 
 struct evaluate_curves; /* evaluate/curves.h */
 
+/* What the three-way decision does in a tier: photos inside the band are not decided. */
+struct evaluate_selective {
+    size_t decided[TRAIN_LABEL_COUNT], all[TRAIN_LABEL_COUNT];
+    double coverage;          /* share of the photos that are decided */
+    double balanced_accuracy; /* of these; NaN unless both classes are among them */
+    struct evaluate_interval balanced_accuracy_ci, balanced_accuracy_ci_by_source;
+};
+/* The threshold must lie in the band.  Errors: those of evaluate_statistics; a tier in which
+ * nothing is decided is none. */
+enum status evaluate_selective(struct evaluate_selective *out,
+                               const struct evaluate_sample *samples, size_t count,
+                               double threshold, struct detect_band band, uint64_t seed,
+                               struct err *err) MUST_USE;
+
 struct evaluate_report {
     const char *model; /* version */
     const char *model_sha256;
     double threshold;
+    struct detect_band band;
     const char *role;
     const struct train_manifest *manifest;
     const struct evaluate_scores *scores;
     bool present[TRAIN_TIER_COUNT];
     struct evaluate_statistics tiers[TRAIN_TIER_COUNT]; /* where present */
-    struct evaluate_curves *curves;                     /* one for each tier, as above */
+    struct evaluate_selective selective[TRAIN_TIER_COUNT];
+    struct evaluate_curves *curves; /* one for each tier, as above */
     bool has_controls;
     struct evaluate_controls controls;
 };
@@ -215,7 +231,7 @@ struct evaluate_report {
  * A tier in which every photo failed is an error (ST_INVALID). */
 enum status evaluate_report_init(struct evaluate_report *out, const struct evaluate_scores *scores,
                                  const struct train_manifest *manifest, double threshold,
-                                 uint64_t seed, struct err *err) MUST_USE;
+                                 struct detect_band band, uint64_t seed, struct err *err) MUST_USE;
 void evaluate_report_fini(struct evaluate_report *report);
 
 void evaluate_report_text(struct buf *out, const struct evaluate_report *report);

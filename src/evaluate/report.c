@@ -9,9 +9,10 @@
 
 enum status evaluate_report_init(struct evaluate_report *out, const struct evaluate_scores *scores,
                                  const struct train_manifest *manifest, double threshold,
-                                 uint64_t seed, struct err *err)
+                                 struct detect_band band, uint64_t seed, struct err *err)
 {
     struct evaluate_report report = {.threshold = threshold,
+                                     .band = band,
                                      .manifest = manifest,
                                      .scores = scores,
                                      .curves = mem_alloc(TRAIN_TIER_COUNT, sizeof *report.curves)};
@@ -29,8 +30,11 @@ enum status evaluate_report_init(struct evaluate_report *out, const struct evalu
         if (st == ST_OK)
             st = evaluate_statistics(&report.tiers[i], samples, count, threshold, seed, err);
         if (st == ST_OK)
-            report.present[i] = true;
-        else
+            report.present[i] = true; /* from here on there are statistics to free */
+        if (st == ST_OK)
+            st = evaluate_selective(&report.selective[i], samples, count, threshold, band, seed,
+                                    err);
+        if (st != ST_OK)
             err_prefix(err, "tier %s", train_tier_info(tier)->name);
         mem_free(samples);
     }

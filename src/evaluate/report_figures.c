@@ -195,6 +195,22 @@ static double coverage_low(const struct evaluate_report *report)
     return low;
 }
 
+/* Where the band puts a tier: off its curve, because its limits are not equally far away. */
+static void add_decided_point(struct buf *out, const struct evaluate_plot *plot, unsigned tier,
+                              const struct evaluate_selective *s)
+{
+    char style[16];
+    char tip[TIP_SIZE];
+
+    if (!isfinite(s->balanced_accuracy))
+        return;
+    (void)snprintf(style, sizeof style, "tier%u", tier);
+    (void)snprintf(tip, sizeof tip, "%s: %.1f %% decided, balanced accuracy of these %.1f %%",
+                   tier_name(tier), 100 * s->coverage, 100 * s->balanced_accuracy);
+    evaluate_plot_dot(out, plot, style, (struct evaluate_point){s->coverage, s->balanced_accuracy},
+                      4, tip);
+}
+
 void evaluate_figure_coverage(struct buf *out, const struct evaluate_report *report)
 {
     struct evaluate_plot plot = square;
@@ -214,6 +230,7 @@ void evaluate_figure_coverage(struct buf *out, const struct evaluate_report *rep
             points[k] = (struct evaluate_point){curves->coverages[k].coverage,
                                                 curves->coverages[k].balanced_accuracy};
         evaluate_plot_line(out, &plot, style, points, curves->coverage_count);
+        add_decided_point(out, &plot, i, &report->selective[i]);
     }
     end_figure_with_tiers(out, report);
 }

@@ -27,6 +27,8 @@ static void add_facts(struct buf *out, const struct evaluate_report *report)
     add_pair(out, "photos", text, "");
     (void)snprintf(text, sizeof text, "%.4f, the same for all tiers", report->threshold);
     add_pair(out, "threshold", text, "");
+    (void)snprintf(text, sizeof text, "from %.4f, below %.4f", report->band.low, report->band.high);
+    add_pair(out, "unsure", text, "");
     buf_add_str(out, "</dl>\n");
 }
 
@@ -42,11 +44,17 @@ static void add_tiles(struct buf *out, const struct evaluate_report *report)
     const struct evaluate_statistics *s = &report->tiers[tier];
     char a[EVALUATE_CELL];
     char b[EVALUATE_CELL];
+    char note[3 * EVALUATE_CELL];
 
     buf_printf(out, "<h2>At %s <small>%s</small></h2>\n<ul class=\"tiles\">\n",
                train_tier_info(tier)->name, train_tier_info(tier)->help);
     add_tile(out, "balanced accuracy, %", evaluate_format_percent(a, s->balanced_accuracy),
              evaluate_format_percents(b, s->balanced_accuracy_ci));
+    (void)snprintf(note, sizeof note, "%s, %s&nbsp;%% decided",
+                   evaluate_format_percents(b, report->selective[tier].balanced_accuracy_ci),
+                   evaluate_format_percent(a, report->selective[tier].coverage));
+    add_tile(out, "balanced accuracy when sure, %",
+             evaluate_format_percent(a, report->selective[tier].balanced_accuracy), note);
     add_tile(out, "AUC", evaluate_format_decimal(a, s->auc),
              evaluate_format_decimals(b, s->auc_ci));
     add_tile(out, "recall, %", evaluate_format_percent(a, s->recall),
@@ -74,11 +82,12 @@ static void add_diagrams(struct buf *out, const struct evaluate_report *report)
     begin_section(
         out, "Ranking and abstention",
         "Left: what any threshold would give. Right: how accuracy rises when photos near the "
-        "threshold are left to a person.");
+        "threshold are left to a person; dots stand at the model's own limits.");
     buf_add_str(out, "<div class=\"figures\">\n");
     evaluate_figure_roc(out, report);
     evaluate_figure_coverage(out, report);
     buf_add_str(out, "</div>\n");
+    evaluate_table_selective(out, report);
     end_section(out);
     begin_section(out, "Scores", "How the probabilities of each class are spread.");
     buf_add_str(out, "<div class=\"figures\">\n");

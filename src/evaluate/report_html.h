@@ -18,6 +18,7 @@ void evaluate_figure_coverage(struct buf *out, const struct evaluate_report *rep
 
 /* report_tables.c */
 void evaluate_table_tiers(struct buf *out, const struct evaluate_report *report);
+void evaluate_table_selective(struct buf *out, const struct evaluate_report *report);
 void evaluate_table_confusion(struct buf *out, const struct evaluate_report *report);
 /* ai: recall of generators; else false-positive rate of real sources. */
 void evaluate_table_slices(struct buf *out, const struct evaluate_report *report, bool ai);

@@ -152,6 +152,31 @@ static struct json *mistakes_json(const struct evaluate_report *report)
     return all;
 }
 
+/* Photos inside the band are not decided. */
+static struct json *decided_json(const struct evaluate_report *report, unsigned i)
+{
+    static const double shares[] = {0.95, 0.9, 0.85, 0.8, 0.7};
+    const struct evaluate_selective *s = &report->selective[i];
+    struct json *object = json_new_object();
+    struct json *at = json_new_array();
+
+    json_set_number(object, "coverage", s->coverage);
+    json_set_number(object, "coverage_real", (double)s->decided[0] / (double)s->all[0]);
+    json_set_number(object, "coverage_ai", (double)s->decided[1] / (double)s->all[1]);
+    json_set_number(object, "balanced_accuracy", s->balanced_accuracy);
+    set_interval(object, "balanced_accuracy_ci", s->balanced_accuracy_ci);
+    set_interval(object, "balanced_accuracy_ci_by_source", s->balanced_accuracy_ci_by_source);
+    for (size_t k = 0; k < ARRAY_LEN(shares); k++) {
+        struct json *one = json_new_object();
+        json_set_number(one, "coverage", shares[k]);
+        json_set_number(one, "balanced_accuracy",
+                        evaluate_accuracy_at(&report->curves[i], shares[k]));
+        json_append(at, one);
+    }
+    json_set(object, "at", at);
+    return object;
+}
+
 static struct json *tier_json(const struct evaluate_report *report, unsigned i, bool curves)
 {
     const struct evaluate_statistics *s = &report->tiers[i];
@@ -173,6 +198,7 @@ static struct json *tier_json(const struct evaluate_report *report, unsigned i, 
     json_set_number(tier, "tpr_at_fpr_5", s->tpr_at_fpr_5);
     json_set_number(tier, "ece", s->ece);
     json_set_number(tier, "brier", s->brier);
+    json_set(tier, "decided", decided_json(report, i));
     json_set(tier, "confusion", confusion_json(&s->confusion));
     set_slices(tier, "per_source", "fpr", s->sources, s->source_count, manifest->source_names);
     set_slices(tier, "per_family", "recall", s->families, s->family_count, manifest->family_names);
@@ -236,6 +262,8 @@ void evaluate_report_json(struct buf *out, const struct evaluate_report *report,
     json_set_str(object, "model", report->model);
     json_set_str(object, "model_sha256", report->model_sha256);
     json_set_number(object, "threshold", report->threshold);
+    json_set_number(object, "unsure_low", report->band.low);
+    json_set_number(object, "unsure_high", report->band.high);
     json_set_str(object, "data_sha256", report->manifest->sha256);
     json_set_str(object, "role", report->role);
     for (unsigned i = 0; i < TRAIN_TIER_COUNT; i++)

@@ -76,6 +76,31 @@ void evaluate_table_tiers(struct buf *out, const struct evaluate_report *report)
     end_table(out);
 }
 
+void evaluate_table_selective(struct buf *out, const struct evaluate_report *report)
+{
+    char text[EVALUATE_CELL];
+
+    begin_table(out, "Decided photos of each tier");
+    buf_add_str(out, "<thead><tr><th scope=\"col\">tier</th><th scope=\"col\">decided</th><th "
+                     "scope=\"col\">of the real</th><th scope=\"col\">of the AI-generated</th>"
+                     "<th scope=\"col\">balanced accuracy of these</th><th scope=\"col\">by "
+                     "source</th></tr></thead><tbody>");
+    for (unsigned i = 0; i < TRAIN_TIER_COUNT; i++) {
+        const struct evaluate_selective *s = &report->selective[i];
+        const double shares[] = {s->coverage, (double)s->decided[0] / (double)s->all[0],
+                                 (double)s->decided[1] / (double)s->all[1]};
+        if (!report->present[i])
+            continue;
+        buf_printf(out, "<tr><th scope=\"row\">%s</th>", tier_name(i));
+        for (size_t k = 0; k < ARRAY_LEN(shares); k++)
+            buf_printf(out, "<td>%s</td>", evaluate_format_percent(text, shares[k]));
+        add_rate(out, s->balanced_accuracy, s->balanced_accuracy_ci);
+        buf_printf(out, "<td><small>%s</small></td></tr>",
+                   evaluate_format_percents(text, s->balanced_accuracy_ci_by_source));
+    }
+    end_table(out);
+}
+
 static void add_confusion_row(struct buf *out, const char *truth, size_t right, size_t wrong,
                               bool ai)
 {

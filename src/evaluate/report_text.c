@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "evaluate/curves.h"
 #include "evaluate/format.h"
 
 #define NAME_WIDTH     44
@@ -22,6 +23,7 @@ static void write_head(struct buf *out, const struct evaluate_report *report)
     buf_printf(out, "data       role %s: %zu photos, %zu real, %zu AI-generated  (sha256 %.16s)\n",
                report->role, rows, reals, rows - reals, report->manifest->sha256);
     buf_printf(out, "threshold  %.4f, the same for all tiers\n", report->threshold);
+    buf_printf(out, "unsure     from %.4f, below %.4f\n", report->band.low, report->band.high);
     buf_printf(out, "speed      %.1f s for %zu judgements\n", report->scores->seconds,
                report->scores->count);
 }
@@ -68,6 +70,29 @@ static void write_rates(struct buf *out, const struct evaluate_report *report)
                    evaluate_format_percent(c[5], s->tpr_at_fpr_5),
                    evaluate_format_decimal(c[6], s->ece), evaluate_format_decimal(c[7], s->brier),
                    s->confusion.tp, s->confusion.fp, s->confusion.tn, s->confusion.fn);
+    }
+}
+
+/* What the three-way decision is worth, and what any other share of decided photos would give. */
+static void write_selective(struct buf *out, const struct evaluate_report *report)
+{
+    char c[8][EVALUATE_CELL];
+
+    buf_printf(out, "\n%-10s %7s %6s %6s  %8s  %-14s  %-14s  %7s %7s\n", "tier", "decided", "real",
+               "AI", "bal.acc.", "95 % photos", "95 % sources", "at 90 %", "at 80 %");
+    for (unsigned i = 0; i < TRAIN_TIER_COUNT; i++) {
+        const struct evaluate_selective *s = &report->selective[i];
+        if (!report->present[i])
+            continue;
+        buf_printf(out, "%-10s %7s %6s %6s  %8s  %-14s  %-14s  %7s %7s\n", tier_name(i),
+                   evaluate_format_percent(c[0], s->coverage),
+                   evaluate_format_percent(c[1], (double)s->decided[0] / (double)s->all[0]),
+                   evaluate_format_percent(c[2], (double)s->decided[1] / (double)s->all[1]),
+                   evaluate_format_percent(c[3], s->balanced_accuracy),
+                   evaluate_format_percents(c[4], s->balanced_accuracy_ci),
+                   evaluate_format_percents(c[5], s->balanced_accuracy_ci_by_source),
+                   evaluate_format_percent(c[6], evaluate_accuracy_at(&report->curves[i], 0.9)),
+                   evaluate_format_percent(c[7], evaluate_accuracy_at(&report->curves[i], 0.8)));
     }
 }
 
@@ -177,6 +202,7 @@ void evaluate_report_text(struct buf *out, const struct evaluate_report *report)
     write_head(out, report);
     write_accuracy(out, report);
     write_rates(out, report);
+    write_selective(out, report);
     write_slices(out, report, false);
     write_slices(out, report, true);
     if (report->has_controls)

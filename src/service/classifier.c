@@ -13,6 +13,7 @@
 #define SAMPLE_ARENA  ((size_t)16 << 20)
 
 _Static_assert(DETECT_CONFIDENCE_LOW == 0 && DETECT_CONFIDENCE_HIGH == 2, "as the service numbers");
+_Static_assert(DETECT_UNSURE == 1 && DETECT_DECIDED_AI_GENERATED == 2, "as the service numbers");
 _Static_assert(DETECT_CROPS_MAX <= SERVICE_CROPS_MAX, "every crop is reported");
 _Static_assert(DETECT_REGIONS_MAX <= SERVICE_REGIONS_MAX, "every region is reported");
 
@@ -60,6 +61,9 @@ static void fill_verdict(struct service_verdict *out, const struct detect_result
         .probability = result->probability,
         .confidence = result->confidence,
         .threshold = result->threshold,
+        .decision = result->decision,
+        .unsure_low = result->band.low,
+        .unsure_high = result->band.high,
         .quality = result->quality,
         .width = result->width,
         .height = result->height,

@@ -90,12 +90,15 @@ static struct service_prediction prediction_of(const struct service_verdict *ver
                                                int64_t took_us)
 {
     static const char *const confidences[] = {"low", "medium", "high"};
+    static const char *const decisions[] = {"real", "unsure", "ai_generated"};
 
     REQUIRE(verdict->confidence < ARRAY_LEN(confidences));
+    REQUIRE(verdict->decision < ARRAY_LEN(decisions));
     return (struct service_prediction){
         .prediction = verdict->ai_generated ? "ai_generated" : "real",
         .probability = verdict->probability,
         .confidence = confidences[verdict->confidence],
+        .decision = decisions[verdict->decision],
         .inference_time_ms = (double)took_us / 1e3,
         .model_version = classifier->model_version,
         .model_hash = classifier->model_hash,

@@ -27,12 +27,14 @@ struct service_area {
 
 struct service_verdict {
     bool ai_generated;
-    double probability;     /* of "AI-generated", in [0, 1] */
-    unsigned confidence;    /* 0 low, 1 medium, 2 high */
-    double threshold;       /* what the probability was compared with */
-    unsigned quality;       /* a set of bits, see service_quality_name */
-    uint32_t width, height; /* of the upright photo, pixels */
-    const char *format;     /* "jpeg", "png", "webp"; NULL: not told */
+    double probability;             /* of "AI-generated", in [0, 1] */
+    unsigned confidence;            /* 0 low, 1 medium, 2 high */
+    double threshold;               /* what the probability was compared with */
+    unsigned decision;              /* 0 real, 1 unsure, 2 AI-generated */
+    double unsure_low, unsure_high; /* unsure: from the first, below the second */
+    unsigned quality;               /* a set of bits, see service_quality_name */
+    uint32_t width, height;         /* of the upright photo, pixels */
+    const char *format;             /* "jpeg", "png", "webp"; NULL: not told */
     size_t crop_count;
     struct service_area crops[SERVICE_CROPS_MAX];
     double decode_ms, crops_ms, network_ms; /* wall time of the stages */
@@ -159,6 +161,7 @@ struct service_prediction {
     const char *prediction; /* "real", "ai_generated" */
     double probability;
     const char *confidence; /* "low", "medium", "high" */
+    const char *decision;   /* "real", "unsure", "ai_generated" */
     double inference_time_ms;
     const char *model_version;
     const char *model_hash;

@@ -39,6 +39,7 @@ static const struct config_field fields[] = {
     {"optimizer.clip", CONFIG_DOUBLE, AT(clip), 0, 1e6, "5", "largest norm of the gradient; 0: none"},
     SHARE("loss.label_smoothing", label_smoothing, "0.05", "targets are s/2 and 1-s/2"),
     {"loss.family_weight", CONFIG_DOUBLE, AT(family_weight), 0, 10, "0.2", "of naming the generator of AI crops"},
+    {"calibration.coverage", CONFIG_DOUBLE, AT(coverage), 0.5, 1, "0.82", "share of the validation photos that is not left undecided, at least"},
     SHARE("sampling.source_power", source_power, "0.5", "0: every source alike, 1: every photo alike"),
     SHARE("sampling.family_power", family_power, "0.5", "the same among generators"),
     {"sampling.old_weight", CONFIG_DOUBLE, AT(old_weight), 0, 100, "1", "of generators of generation `old` and `gan`"},

@@ -37,6 +37,7 @@ struct train_config {
     char optimizer[TRAIN_TEXT_SIZE]; /* adamw or sgd */
     double rate, rate_floor, warmup, weight_decay, momentum, average_decay, clip;
     double label_smoothing, family_weight;
+    double coverage; /* share of the validation photos that must be decided */
     double source_power, family_power, old_weight;
     struct train_augment_config augment;
 };

@@ -14,6 +14,7 @@
 #include "detect/convention.h"
 #include "detect/frontend.h"
 #include "detect/statistics.h"
+#include "train/abstention.h"
 #include "train/calibration.h"
 #include "train/checkpoint.h"
 #include "train/logistic.h"
@@ -23,8 +24,10 @@
 
 #define RUN_JSON_MAX        (16u << 20)
 #define CALIBRATION_PENALTY 1e-3
+#define LIMIT_LOW           1e-6 /* nearer to 0 or 1 no limit is read back */
 #define SLOPE_MIN           1e-3 /* of the network: below it a model does not load */
 #define CALIBRATION_TIERS   3    /* T0, T1, T2: what a marketplace serves */
+#define THRESHOLD           0.5
 #define PROGRESS_EVERY_US   500000
 
 /* One line of the learning curve. */
@@ -322,6 +325,7 @@ static void close_trainer(struct trainer *trainer)
 struct mixture {
     double network, statistics, bias;
     double threshold_fpr_1, threshold_fpr_5; /* 0: there is none */
+    struct detect_band unsure;               /* as in the convention */
 };
 static const struct mixture network_alone = {.network = 1};
 static const struct mixture uncalibrated = {.network = 1, .statistics = 1};
@@ -335,9 +339,10 @@ static enum status save_model(const struct trainer *trainer, const char *path,
                                             .scale = (float)mixture->network,
                                             .statistics_scale = (float)mixture->statistics,
                                             .bias = (float)mixture->bias,
-                                            .threshold = 0.5,
+                                            .threshold = THRESHOLD,
                                             .threshold_fpr_1 = mixture->threshold_fpr_1,
-                                            .threshold_fpr_5 = mixture->threshold_fpr_5};
+                                            .threshold_fpr_5 = mixture->threshold_fpr_5,
+                                            .unsure = mixture->unsure};
     struct detect_convention convention = plain;
     struct nn_metadata metadata[DETECT_CONVENTION_KEYS + 3];
     char text[DETECT_CONVENTION_KEYS][DETECT_CONVENTION_TEXT];
@@ -567,24 +572,42 @@ static enum status gather_opinions(double *features, bool *labels, double *weigh
 
 /* The threshold at which at most `rate` of the real photos, weighed as the mixture weighs them, are
  * called AI-generated; 0: no number in (0, 1) does that. */
-static double threshold_at(double rate, const struct train_logistic *fitted,
+static double threshold_at(double rate, const double *probabilities,
                            const struct train_logistic_data *data)
 {
-    double *probabilities = mem_alloc(data->count, sizeof *probabilities);
     struct train_threshold threshold = {0};
     struct err ignored;
 
-    for (size_t i = 0; i < data->count; i++) {
-        double logit = fitted->bias;
-        for (size_t k = 0; k < data->feature_count; k++)
-            logit += fitted->slope[k] * data->features[i * data->feature_count + k];
-        probabilities[i] = train_sigmoid(logit);
-    }
     if (train_threshold_at_fpr(&threshold, rate, probabilities, data->labels, data->weights,
                                data->count, &ignored) != ST_OK)
-        threshold.threshold = 0;
-    mem_free(probabilities);
+        return 0;
     return threshold.threshold;
+}
+
+/* Thresholds and the band, on the probabilities that the mixture gives. */
+static enum status read_limits(struct mixture *mixture, double coverage,
+                               const struct train_logistic *fitted,
+                               const struct train_logistic_data *data, struct err *err)
+{
+    double *probabilities = mem_alloc(data->count, sizeof *probabilities);
+    struct train_band band;
+
+    for (size_t i = 0; i < data->count; i++)
+        probabilities[i] =
+            train_sigmoid(train_logistic_logit(fitted, data->features + i * data->feature_count));
+    mixture->threshold_fpr_1 = threshold_at(0.01, probabilities, data);
+    mixture->threshold_fpr_5 = threshold_at(0.05, probabilities, data);
+    enum status st = train_band_fit(&band, coverage, THRESHOLD, probabilities, data->labels,
+                                    data->weights, data->count, err);
+    if (st == ST_OK) {
+        mixture->unsure =
+            (struct detect_band){MAX_OF(band.low, LIMIT_LOW), MIN_OF(band.high, 1 - LIMIT_LOW)};
+        log_info("train.abstention",
+                 "unsure_low=%.4f unsure_high=%.4f coverage=%.4f balanced_accuracy=%.4f", band.low,
+                 band.high, band.coverage, band.balanced_accuracy);
+    }
+    mem_free(probabilities);
+    return st;
 }
 
 /* One mixture for all tiers, fitted on photos of sources that were never trained on. */
@@ -608,8 +631,10 @@ static enum status calibrate(struct mixture *out, struct trainer *trainer, const
 
     if (st == ST_OK)
         st = train_logistic_fit(&fitted, &data, &centre, CALIBRATION_PENALTY, err);
-    double fpr_1 = st == ST_OK ? threshold_at(0.01, &fitted, &data) : 0;
-    double fpr_5 = st == ST_OK ? threshold_at(0.05, &fitted, &data) : 0;
+    struct mixture mixture = {
+        .network = fitted.slope[0], .statistics = fitted.slope[1], .bias = fitted.bias};
+    if (st == ST_OK)
+        st = read_limits(&mixture, trainer->config->coverage, &fitted, &data, err);
     mem_free(features);
     mem_free(weights);
     mem_free(labels);
@@ -618,11 +643,7 @@ static enum status calibrate(struct mixture *out, struct trainer *trainer, const
     if (fitted.slope[0] < SLOPE_MIN || fitted.slope[1] < 0)
         return err_set(err, ST_INVALID, "slopes %g and %g: an opinion falls where the labels rise",
                        fitted.slope[0], fitted.slope[1]);
-    *out = (struct mixture){.network = fitted.slope[0],
-                            .statistics = fitted.slope[1],
-                            .bias = fitted.bias,
-                            .threshold_fpr_1 = fpr_1,
-                            .threshold_fpr_5 = fpr_5};
+    *out = mixture;
     return ST_OK;
 }
 

@@ -54,12 +54,17 @@ export function sentence(text) {
     return text.charAt(0).toUpperCase() + text.slice(1) + end;
 }
 
-/* The verdict in words; a low confidence is said first, because then the label means little. */
+/* Whether a person should decide; an answer without detail says no more than its confidence. */
+export function isUnsure(answer) {
+    return answer.decision ? answer.decision === 'unsure' : answer.confidence === 'low';
+}
+
+/* The verdict in words; that it is unsure is said first, because then the label means little. */
 export function verdict(answer) {
     const fake = answer.prediction === 'ai_generated';
-    if (answer.confidence === 'low')
+    if (isUnsure(answer))
         return fake ? 'Unsure, leaning AI-generated' : 'Unsure, leaning camera photo';
-    if (answer.confidence === 'medium')
+    if (answer.confidence !== 'high')
         return fake ? 'Probably AI-generated' : 'Probably a camera photo';
     return fake ? 'AI-generated' : 'Camera photo';
 }

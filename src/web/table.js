@@ -1,6 +1,6 @@
 /* The list of all photos: sortable, filtered, saved as CSV. */
 import { announce, download, element, replace, show } from './dom.js';
-import { csvRow, label, milliseconds, plural, probability } from './format.js';
+import { csvRow, isUnsure, label, milliseconds, plural, probability } from './format.js';
 
 const CONFIDENCES = ['low', 'medium', 'high'];
 
@@ -16,7 +16,7 @@ const FILTERS = [
     ['all', 'All photos', () => true],
     ['ai', 'AI-generated', (entry) => entry.answer?.prediction === 'ai_generated'],
     ['real', 'Camera photos', (entry) => entry.answer?.prediction === 'real'],
-    ['unsure', 'Low confidence', (entry) => entry.answer?.confidence === 'low'],
+    ['unsure', 'Unsure', (entry) => Boolean(entry.answer) && isUnsure(entry.answer)],
     ['failed', 'Failed', (entry) => entry.state === 'failed'],
 ];
 
@@ -188,11 +188,11 @@ export class PhotoTable {
     }
 
     csv() {
-        const rows = [['photo', 'prediction', 'probability', 'confidence', 'inference_time_ms',
+        const rows = [['photo', 'prediction', 'decision', 'probability', 'confidence', 'inference_time_ms',
             'model_version', 'error', 'detail']];
         for (const { name, answer, failure } of this.entries)
-            rows.push([name, answer?.prediction, answer?.probability, answer?.confidence,
-                answer?.inference_time_ms, answer?.model_version, failure?.title, failure?.detail]);
+            rows.push([name, answer?.prediction, answer?.decision, answer?.probability,
+                answer?.confidence, answer?.inference_time_ms, answer?.model_version, failure?.title, failure?.detail]);
         return rows.map(csvRow).join('');
     }
 

@@ -1,13 +1,14 @@
 /* One photo and everything that is known about it. */
 import { codeBlock, element, replace } from './dom.js';
 import { figureOf } from './figure.js';
-import { milliseconds, probability, sentence, shellWord, verdict, words } from './format.js';
+import { isUnsure, milliseconds, probability, sentence, shellWord, verdict, words } from './format.js';
 import { apiKey } from './server.js';
 
+const UNSURE = 'The probability is too close to the threshold: have a person look.';
 const REASONS = {
     high: 'The probability is far from the threshold.',
     medium: 'The probability is some way from the threshold.',
-    low: 'The probability is close to the threshold: have a person look.',
+    low: 'The probability is close to the threshold.',
 };
 
 /* ---- the numbers ---- */
@@ -21,6 +22,12 @@ function scale(answer) {
     const marker = element('span', { class: 'marker' });
     const track = element('div', { class: 'track' });
     marker.style.left = `${100 * answer.probability}%`;
+    if (typeof answer.unsure_low === 'number' && typeof answer.unsure_high === 'number') {
+        const band = element('span', { class: 'band' });
+        band.style.left = `${100 * answer.unsure_low}%`;
+        band.style.width = `${100 * (answer.unsure_high - answer.unsure_low)}%`;
+        track.append(band);
+    }
     if (threshold !== null) {
         const tick = element('span', { class: 'tick' });
         tick.style.left = `${100 * threshold}%`;
@@ -120,7 +127,7 @@ function doneView(entry) {
     const { answer } = entry;
     return [element('p', { class: 'eyebrow' }, 'Verdict'),
         heading(verdict(answer), { 'data-prediction': answer.prediction }),
-        element('p', {}, REASONS[answer.confidence] || ''),
+        element('p', {}, isUnsure(answer) ? UNSURE : REASONS[answer.confidence] || ''),
         scale(answer),
         factsOf(answer),
         evidenceOf(answer),

@@ -27,10 +27,12 @@ static const struct detect_convention convention = {.version = "test-7",
                                                     .bias = -0.3f,
                                                     .threshold = 0.35,
                                                     .threshold_fpr_1 = 0.9,
-                                                    .threshold_fpr_5 = 0.7};
+                                                    .threshold_fpr_5 = 0.7,
+                                                    .unsure = {0.25, 0.6}};
 
 /* A small network of random weights, with any of the metadata replaced (value NULL: left out). */
-static void save_model(const char *path, const char *network, const char *key, char *value)
+static void save_convention(const char *path, const char *network, const char *key, char *value,
+                            const struct detect_convention *said)
 {
     struct nn_metadata metadata[DETECT_CONVENTION_KEYS];
     char text[DETECT_CONVENTION_KEYS][DETECT_CONVENTION_TEXT];
@@ -42,7 +44,7 @@ static void save_model(const char *path, const char *network, const char *key, c
     REQUIRE(nn_graph_open(&graph, str_of(network), NULL) == ST_OK);
     float *values = mem_alloc(graph->float_count, sizeof *values);
     nn_graph_initialise(values, graph, &rng);
-    int all = detect_convention_write(metadata, text, &convention);
+    int all = detect_convention_write(metadata, text, said);
     for (int i = 0; i < all; i++) {
         bool chosen = key && strcmp(metadata[i].key, key) == 0;
         if (chosen && !value)
@@ -56,6 +58,11 @@ static void save_model(const char *path, const char *network, const char *key, c
         fail_msg("%s", err.msg);
     mem_free(values);
     nn_graph_close(graph);
+}
+
+static void save_model(const char *path, const char *network, const char *key, char *value)
+{
+    save_convention(path, network, key, value, &convention);
 }
 
 static const char network[] = "input x channels=16 side=64\n"
@@ -304,6 +311,65 @@ static void test_thresholds_for_a_false_positive_rate(void **state)
     check_threshold_at(path, 0.05, 0);
 }
 
+static double logit(double probability)
+{
+    return log(probability / (1 - probability));
+}
+
+static void check_band(const char *path, struct detect_options options, struct detect_band want)
+{
+    struct detect_model *model = NULL;
+
+    assert_int_equal(detect_model_open(&model, path, &options, NULL), ST_OK);
+    struct detect_band band = detect_model_band(model);
+    assert_true(fabs(band.low - want.low) < 1e-9 && fabs(band.high - want.high) < 1e-9);
+    detect_model_close(model);
+}
+
+static void test_what_is_left_undecided(void **state)
+{
+    const struct detect_band band = {0.25, 0.6};
+    double moved = logit(0.9) - logit(0.35);
+    char path[TEMP_PATH_SIZE];
+
+    (void)state;
+    assert_int_equal(detect_decide(0.2499, band), DETECT_DECIDED_REAL);
+    assert_int_equal(detect_decide(0.25, band), DETECT_UNSURE);
+    assert_int_equal(detect_decide(0.5999, band), DETECT_UNSURE);
+    assert_int_equal(detect_decide(0.6, band), DETECT_DECIDED_AI_GENERATED);
+    assert_string_equal(detect_decision_name(DETECT_UNSURE), "unsure");
+    check_band(model_path, (struct detect_options){0}, band);
+    check_band(model_path, (struct detect_options){.fpr = 0.01},
+               (struct detect_band){1 / (1 + exp(-logit(0.25) - moved)),
+                                    1 / (1 + exp(-logit(0.6) - moved))});
+    temp_path(path, &folder, "bandless.safetensors");
+    struct detect_convention bandless = convention;
+    bandless.unsure = (struct detect_band){0, 0};
+    save_convention(path, network, NULL, NULL, &bandless);
+    check_band(path, (struct detect_options){.threshold = 0.5},
+               (struct detect_band){1 / (1 + exp(0.4)), 1 / (1 + exp(-0.4))});
+}
+
+/* The decision is never the opposite of the verdict. */
+static void test_decision_agrees_with_verdict(void **state)
+{
+    (void)state;
+    for (int i = 1; i < 20; i++) {
+        const struct detect_options options = {.threshold = i / 20.0};
+        struct detect_model *model = open_model(&options);
+        struct detect_session *session = open_session(model);
+        struct detect_result result;
+        assert_int_equal(detect_photo(&result, session, photo, NULL), ST_OK);
+        assert_true(result.band.low <= result.threshold && result.threshold <= result.band.high);
+        assert_int_equal(result.decision, detect_decide(result.probability, result.band));
+        assert_int_not_equal(result.decision, result.verdict == DETECT_REAL
+                                                  ? DETECT_DECIDED_AI_GENERATED
+                                                  : DETECT_DECIDED_REAL);
+        detect_session_close(session);
+        detect_model_close(model);
+    }
+}
+
 static void check_limit(struct detect_options options, enum status want)
 {
     struct detect_model *model = open_model(&options);
@@ -370,6 +436,10 @@ static void test_models_that_do_not_fit(void **state)
         {"threshold", "0,5", "'threshold'"},
         {"threshold_fpr_1", "1.5", "'threshold_fpr_1'"},
         {"threshold_fpr_5", "", "'threshold_fpr_5'"},
+        {"unsure_low", "-", "'unsure_low'"},
+        {"unsure_low", "0.36", "from 1e-06 to 0.35"},
+        {"unsure_high", "-", "'unsure_high'"},
+        {"unsure_high", "0.34", "'unsure_high'"},
     };
     char path[TEMP_PATH_SIZE];
     char text[1024];
@@ -533,6 +603,8 @@ int main(void)
         cmocka_unit_test(test_explains),
         cmocka_unit_test(test_threshold_edges),
         cmocka_unit_test(test_thresholds_for_a_false_positive_rate),
+        cmocka_unit_test(test_what_is_left_undecided),
+        cmocka_unit_test(test_decision_agrees_with_verdict),
         cmocka_unit_test(test_confidence),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_models_that_do_not_fit),

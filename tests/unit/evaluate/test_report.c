@@ -13,6 +13,7 @@ static struct train_manifest *manifest;
 static struct evaluate_scores *scores;
 static struct evaluate_scores *fit;
 static struct evaluate_report report;
+static const struct detect_band band = {0.4, 0.7};
 
 static struct json *report_json(void)
 {
@@ -79,6 +80,12 @@ static void test_json_has_every_figure(void **state)
     assert_string_equal(json_get_str(object, "role"), "dev");
     assert_string_equal(json_get_str(object, "data_sha256"), manifest->sha256);
     assert_true(number(object, "threshold") == 0.5);
+    assert_true(number(object, "unsure_low") == 0.4 && number(object, "unsure_high") == 0.7);
+    const struct json *decided = json_get(json_get(tiers, "T1"), "decided");
+    const struct evaluate_selective *selective = &report.selective[TRAIN_T1];
+    assert_true(fabs(number(decided, "coverage") - selective->coverage) < 1e-9);
+    assert_true(number(decided, "coverage") > 0 && number(decided, "coverage") <= 1);
+    assert_int_equal(json_count(json_get(decided, "at")), 5);
     check_tier(json_get(tiers, "T0"), &report.tiers[TRAIN_T0]);
     check_tier(json_get(tiers, "T1"), &report.tiers[TRAIN_T1]);
     assert_null(json_get(tiers, "T2"));
@@ -199,7 +206,7 @@ static void test_a_tier_without_scores_is_an_error(void **state)
     (void)state;
     for (size_t i = 0; i < scores->count; i++)
         scores->scores[i].failed |= scores->scores[i].tier == TRAIN_T1;
-    assert_int_equal(evaluate_report_init(&none, scores, manifest, 0.5, 1, &err), ST_INVALID);
+    assert_int_equal(evaluate_report_init(&none, scores, manifest, 0.5, band, 1, &err), ST_INVALID);
     assert_non_null(strstr(err.msg, "tier T1"));
     assert_true(none.threshold == 42);
 }
@@ -224,7 +231,7 @@ static int setup(void **state)
     (void)unlink(path);
     manifest = photo_manifest_open(folder);
     if (run(&scores, "dev", 0x3) != ST_OK || run(&fit, "train", 1u << TRAIN_T1) != ST_OK ||
-        evaluate_report_init(&report, scores, manifest, 0.5, 1, NULL) != ST_OK ||
+        evaluate_report_init(&report, scores, manifest, 0.5, band, 1, NULL) != ST_OK ||
         evaluate_controls(&report.controls, scores, fit, "train", manifest, TRAIN_T1, 1, NULL) !=
             ST_OK)
         return -1;

@@ -80,8 +80,10 @@ static enum status classify(struct service_verdict *out, void *session, struct b
     if (photo.len == 3 && memcmp(photo.at, "bad", 3) == 0)
         return err_set(err, ST_INVALID, "not a photo");
     bool ai_generated = photo.at[0] == 'a';
-    *out = (struct service_verdict){
-        .ai_generated = ai_generated, .probability = ai_generated ? 0.9 : 0.2, .confidence = 2};
+    *out = (struct service_verdict){.ai_generated = ai_generated,
+                                    .probability = ai_generated ? 0.9 : 0.2,
+                                    .confidence = 2,
+                                    .decision = ai_generated ? 2 : 1};
     return ST_OK;
 }
 

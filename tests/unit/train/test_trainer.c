@@ -131,6 +131,12 @@ static void test_learns(void **state)
         detect_model_close(model);
     }
     assert_true(thresholds[0] >= thresholds[1]);
+    /* and what it leaves undecided: not the 0.4 of a model that says nothing */
+    assert_int_equal(detect_model_open(&model, report.model_path, NULL, &err), ST_OK);
+    struct detect_band band = detect_model_band(model);
+    assert_true(band.low > 0 && band.low <= 0.5 && band.high >= 0.5 && band.high < 1);
+    assert_true(fabs(band.low + band.high - 1) > 1e-6 || fabs(band.low - 0.401312) > 1e-5);
+    detect_model_close(model);
 }
 
 /* The mixture of both opinions is fitted on a finished network: no epoch is run again. */
