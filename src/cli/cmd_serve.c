@@ -24,8 +24,14 @@ enum status serve_model_options(struct service_model_options *out,
                                 const struct service_config *config, const char *named,
                                 struct err *err)
 {
+    struct detect_options threshold = {0};
+    enum status st = detect_threshold_read(&threshold, config->threshold, err);
+
+    if (st != ST_OK)
+        return st;
     *out = (struct service_model_options){
-        .threshold = config->threshold,
+        .threshold = threshold.threshold,
+        .fpr = threshold.fpr,
         .bytes_max = (size_t)config->image_bytes_max,
         .pixels_max = (uint64_t)config->image_pixels_max,
         .side_max_px = (uint32_t)config->image_side_max_px,

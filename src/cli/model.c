@@ -24,18 +24,18 @@ static void program_folder(char *out, size_t size)
 enum status cli_read_threshold(struct detect_options *out, const char *text, struct err *err)
 {
     struct detect_options options = {0};
+    enum status st = ST_OK;
 
-    if (text && strcmp(text, "fpr:0.01") == 0)
-        options.fpr = 0.01;
-    else if (text && strcmp(text, "fpr:0.05") == 0)
-        options.fpr = 0.05;
-    else if (text && !str_to_double(&options.threshold, str_of(text), 0.0001, 0.9999))
-        return err_set(err, ST_INVALID,
-                       "--threshold '%.40s' is not a number from 0.0001 to 0.9999, fpr:0.01 or "
-                       "fpr:0.05",
-                       text);
-    *out = options;
-    return ST_OK;
+    if (text && (!text[0] || strcmp(text, "0") == 0)) /* the model's own: leave the option out */
+        st = err_set(err, ST_INVALID,
+                     "'%.40s' is not a number from 0.0001 to 0.9999, fpr:0.01 or fpr:0.05", text);
+    else if (text)
+        st = detect_threshold_read(&options, text, err);
+    if (st != ST_OK)
+        err_prefix(err, "--threshold");
+    else
+        *out = options;
+    return st;
 }
 
 enum status cli_find_model(char *out, size_t size, const char *given, struct err *err)

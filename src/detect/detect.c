@@ -116,6 +116,24 @@ static enum status hash_file(char out[HASH_HEX_SIZE], const char *path, struct e
     return ST_OK;
 }
 
+enum status detect_threshold_read(struct detect_options *options, const char *text, struct err *err)
+{
+    double threshold = 0;
+    double fpr = 0;
+
+    if (strcmp(text, "fpr:0.01") == 0)
+        fpr = 0.01;
+    else if (strcmp(text, "fpr:0.05") == 0)
+        fpr = 0.05;
+    else if (text[0] && strcmp(text, "0") != 0 &&
+             !str_to_double(&threshold, str_of(text), 0.0001, 0.9999))
+        return err_set(err, ST_INVALID,
+                       "'%.40s' is not a number from 0.0001 to 0.9999, fpr:0.01 or fpr:0.05", text);
+    options->threshold = threshold;
+    options->fpr = fpr;
+    return ST_OK;
+}
+
 static enum status take_threshold_at(struct detect_model *model, double fpr, struct err *err)
 {
     double threshold = fpr == 0.01   ? model->convention.threshold_fpr_1

@@ -71,6 +71,11 @@ enum detect_decision detect_decide(double probability, struct detect_band band);
 #define DETECT_MAP_SIDE_MAX  32
 #define DETECT_MODEL_ID_SIZE 64
 
+/* A threshold as people write it into `options`, whose other members stay: a number from 0.0001 to
+ * 0.9999, "fpr:0.01" or "fpr:0.05"; empty or "0": the model's own.  ST_INVALID names the value. */
+enum status detect_threshold_read(struct detect_options *options, const char *text,
+                                  struct err *err) MUST_USE;
+
 /* One analysed crop: where it was and what each patch of it says. */
 struct detect_crop {
     uint32_t x, y, side_px;    /* in the upright photo */

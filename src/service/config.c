@@ -7,6 +7,7 @@
 #include "access/policy.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "detect/detect.h"
 #include "http/listen.h"
 
 #define AT(member) offsetof(struct service_config, member)
@@ -159,6 +160,18 @@ static enum status check_access(const struct service_loaded_config *loaded, stru
     return st;
 }
 
+static enum status check_threshold(const struct service_loaded_config *loaded, struct err *err)
+{
+    struct detect_options ignored = {0};
+    char source[VALUE_SIZE];
+    enum status st = detect_threshold_read(&ignored, loaded->values.threshold, err);
+
+    if (st != ST_OK)
+        err_prefix(err, "%s: threshold",
+                   source_text(source, sizeof source, loaded, SETTING_threshold));
+    return st;
+}
+
 /* What no single row can say. */
 static enum status check_together(const struct service_loaded_config *loaded, struct err *err)
 {
@@ -169,6 +182,8 @@ static enum status check_together(const struct service_loaded_config *loaded, st
     enum status st = http_listen_split(&host, &port, loaded->values.listen, err);
     if (st != ST_OK)
         err_prefix(err, "%s: listen", source_text(source, sizeof source, loaded, SETTING_listen));
+    if (st == ST_OK)
+        st = check_threshold(loaded, err);
     if (st == ST_OK)
         st = check_access(loaded, err);
     return st;

@@ -77,6 +77,7 @@ struct service_classifier {
 struct service_model_options {
     char path[SERVICE_MODEL_PATH_SIZE];
     double threshold;    /* 0: the model's own */
+    double fpr;          /* see detect_options; 0: not asked for */
     size_t bytes_max;    /* of an encoded photo */
     uint64_t pixels_max; /* of a photo */
     uint32_t side_max_px;

@@ -76,6 +76,16 @@ def run(start):
         check(server.metrics()['aidetect_model_swaps_total{outcome="success"}'] == 1, "no swap")
         print("ok      model")
 
+        for word, want in (("fpr:0.05", 0.7), ("fpr:0.01", 0.9), ("0.25", 0.25), ("0", 0.5)):
+            write(server, f"queue: {{max: 11}}\nthreshold: {word}\n")
+            reload(server, "event=config.reloaded")
+            check(server.metrics()["aidetect_model_threshold_ratio"] == want, f"threshold {word}")
+        for word in ("fpr:0.02", "2"):
+            write(server, f"queue: {{max: 13}}\nthreshold: {word}\n")
+            reload(server, "event=config.reload_failed")
+            check(queue_max(server) == 11, f"threshold {word} was taken")
+        print("ok      threshold")
+
         write(server, "queue: {max: 12}\n")
         path = os.path.join(folder, "model.safetensors")
         with open(path + ".new", "wb") as file:

@@ -6,11 +6,14 @@ printf 'queue: {max: 5000}\n' >range.yaml
 printf 'queue: [1]\n' >list.yaml
 printf 'queue: {max: 5\n' >broken.yaml
 printf 'listen: everywhere\n' >listen.yaml
-for file in good unknown range list broken listen absent; do
+printf 'workers: 1\nthreshold: fpr:0.1\n' >threshold.yaml
+for file in good unknown range list broken listen threshold absent; do
     aidetect config check "$file.yaml" 2>&1
     echo "$?"
 done
 AIDETECT_QUEUE_MAX=0 aidetect config check good.yaml 2>&1
+echo "$?"
+AIDETECT_THRESHOLD=fpr:0.05 aidetect config check good.yaml
 echo "$?"
 AIDETECT_QEUE_MAX=7 aidetect config check good.yaml 2>&1
 echo "$?"

@@ -311,6 +311,35 @@ static void test_thresholds_for_a_false_positive_rate(void **state)
     check_threshold_at(path, 0.05, 0);
 }
 
+static void test_thresholds_as_people_write_them(void **state)
+{
+    static const struct {
+        const char *text;
+        double threshold, fpr;
+    } good[] = {{"", 0, 0},
+                {"0", 0, 0},
+                {"0.25", 0.25, 0},
+                {"0.9999", 0.9999, 0},
+                {"fpr:0.01", 0, 0.01},
+                {"fpr:0.05", 0, 0.05}};
+    static const char *const bad[] = {"1", "fpr:0.02", "fpr:", "half", "0.5 ", "nan", "0.00001"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        struct detect_options options = {.bytes_max = 7, .threshold = 0.4, .fpr = 0.01};
+        assert_int_equal(detect_threshold_read(&options, good[i].text, NULL), ST_OK);
+        assert_true(options.threshold == good[i].threshold && options.fpr == good[i].fpr);
+        assert_int_equal(options.bytes_max, 7);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct detect_options options = {.threshold = 0.4};
+        struct err err = {0};
+        assert_int_equal(detect_threshold_read(&options, bad[i], &err), ST_INVALID);
+        assert_non_null(strstr(err.msg, "fpr:0.05"));
+        assert_true(options.threshold == 0.4);
+    }
+}
+
 static double logit(double probability)
 {
     return log(probability / (1 - probability));
@@ -603,6 +632,7 @@ int main(void)
         cmocka_unit_test(test_explains),
         cmocka_unit_test(test_threshold_edges),
         cmocka_unit_test(test_thresholds_for_a_false_positive_rate),
+        cmocka_unit_test(test_thresholds_as_people_write_them),
         cmocka_unit_test(test_what_is_left_undecided),
         cmocka_unit_test(test_decision_agrees_with_verdict),
         cmocka_unit_test(test_confidence),

@@ -146,7 +146,7 @@ static void test_what_is_printed_reads_back(void **state)
     service_config_diff(&loaded.values, &again.values, count, seen);
     for (size_t i = 0; i < SERVICE_SETTING_COUNT; i++)
         assert_int_equal(seen[i], 0);
-    assert_non_null(strstr((const char *)text.at, "threshold: 0.25  # AIDETECT_THRESHOLD\n"));
+    assert_non_null(strstr((const char *)text.at, "threshold: \"0.25\"  # AIDETECT_THRESHOLD\n"));
     assert_non_null(strstr((const char *)text.at, "  max: 64  # default\n"));
     struct service_loaded_config defaults = accept(&(struct service_config_inputs){0});
     service_config_diff(&loaded.values, &defaults.values, count, seen);
