@@ -26,7 +26,9 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HOSTILE_SHARE = 0.05
 GROWTH_MAX_KB = 1024
-FILLING_KB = 3072  # the database's own cache (2 MB) and the heaps' slack: full after some minutes
+# The database's own cache (2 MB), the heaps' slack, buffers of as many connections as were ever open
+# at once, which other work on the machine makes more: full after some minutes.
+FILLING_KB = 15360
 LONG_S = 600
 ANSWER_LIMIT_S = 60
 KINDS = ("texture-jpeg", "texture-png", "texture-webp", "gradient-jpeg", "flat-png")

@@ -241,7 +241,7 @@ static double auc_of(const struct rows *rows)
 static void classify(struct drift_replay *out, const struct running *running,
                      const struct drift_baseline *baseline)
 {
-    struct rows rows = {NULL};
+    struct rows rows = {0};
     struct train_logistic model;
     struct err err;
     enum status st = ST_OK;

@@ -9,7 +9,7 @@ import time
 from run import check, form_body
 
 # The server says so, or just closes; any other reason would be the client's own.
-REFUSED = ("TLSV1_ALERT_PROTOCOL_VERSION", "UNEXPECTED_EOF_WHILE_READING")
+REFUSED = ("TLSV1_ALERT_PROTOCOL_VERSION", "UNEXPECTED_EOF_WHILE_READING", "CLOSED")
 
 
 def make_certificate(folder, name):
@@ -40,6 +40,8 @@ def handshake(server, context):
         try:
             with context.wrap_socket(plain, server_hostname="localhost") as connection:
                 return connection.version()
+        except ssl.SSLZeroReturnError:
+            return "CLOSED"
         except ssl.SSLError as error:
             return error.reason
 
