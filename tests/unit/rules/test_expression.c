@@ -13,8 +13,8 @@ static void test_names_that_exist(void **state)
 {
     static const char *const expressions[] = {
         "up{job=\"x\"} == 0",
-        "sum by (endpoint, le) "
-        "(rate(aidetect_http_request_duration_seconds_bucket{le=\"2.5\"}[5m]))",
+        ("sum by (endpoint, le) "
+         "(rate(aidetect_http_request_duration_seconds_bucket{le=\"2.5\"}[5m]))"),
         "sum(rate(aidetect_predictions_total{status=\"success\"}[1h])) by (prediction)",
         "aidetect_build_info * on (instance) group_left (version) up",
         "job:aidetect_http_errors:ratio_rate5m{@S@} > @T@ and vector(1) or absent(up)",
