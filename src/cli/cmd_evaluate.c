@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
-#include "evaluate/evaluate.h"
+#include "evaluate/gate.h"
 
 #define PATH_SIZE       4096
 #define REPORT_MAX      ((size_t)256 << 20) /* bytes of the printed report, and of --scores */
@@ -24,11 +24,15 @@ struct evaluation {
     struct evaluate_scores *scores;
     struct evaluate_scores *fit;
     struct evaluate_report report;
+    struct json *before; /* the report that the gate compares with */
+    struct evaluate_gate gate;
 };
 
 static void fini(struct evaluation *evaluation)
 {
     evaluate_report_fini(&evaluation->report);
+    evaluate_gate_fini(&evaluation->gate);
+    json_free(evaluation->before);
     evaluate_scores_close(evaluation->scores);
     evaluate_scores_close(evaluation->fit);
     train_manifest_close(evaluation->manifest);
@@ -67,6 +71,11 @@ static struct evaluate_options options_of(const struct cli_arguments *arguments)
     };
 }
 
+static bool has_gate(const struct cli_arguments *arguments)
+{
+    return cli_flag(arguments, "gate") || cli_given(arguments, "gate-accuracy");
+}
+
 /* What the table of options cannot say. */
 static enum status check(struct evaluate_options *options, const struct cli_arguments *arguments,
                          struct err *err)
@@ -80,8 +89,10 @@ static enum status check(struct evaluate_options *options, const struct cli_argu
         return err_set(err, ST_INVALID, "--data is missing: the manifest of labelled photos");
     if (!has_t1 && cli_flag(arguments, "controls"))
         return err_set(err, ST_INVALID, "--controls needs the tier T1");
-    if (!has_t1 && cli_given(arguments, "gate-accuracy"))
-        return err_set(err, ST_INVALID, "--gate-accuracy needs the tier T1");
+    if (!has_t1 && has_gate(arguments))
+        return err_set(err, ST_INVALID, "--gate-accuracy and --gate need the tier T1");
+    if (cli_given(arguments, "against") && !cli_flag(arguments, "gate"))
+        return err_set(err, ST_INVALID, "--against is for --gate");
     return ST_OK;
 }
 
@@ -115,6 +126,19 @@ static enum status run_controls(struct evaluation *evaluation, struct evaluate_o
     return st;
 }
 
+static enum status make_report(struct evaluation *evaluation, const struct train_manifest *manifest,
+                               const struct evaluate_options *options, struct err *err)
+{
+    enum status st = evaluate_report_init(&evaluation->report, evaluation->scores, manifest,
+                                          detect_model_threshold(evaluation->model),
+                                          detect_model_band(evaluation->model), options->seed, err);
+
+    evaluation->report.model = detect_model_version(evaluation->model);
+    evaluation->report.model_sha256 = detect_model_hash(evaluation->model);
+    evaluation->report.role = options->role;
+    return st;
+}
+
 static enum status run(struct evaluation *evaluation, const struct evaluate_options *options,
                        struct err *err)
 {
@@ -122,14 +146,9 @@ static enum status run(struct evaluation *evaluation, const struct evaluate_opti
     enum status st = evaluate_run(&evaluation->scores, evaluation->manifest, &scorer, options, err);
 
     if (st == ST_OK)
-        st = evaluate_report_init(&evaluation->report, evaluation->scores, evaluation->manifest,
-                                  detect_model_threshold(evaluation->model),
-                                  detect_model_band(evaluation->model), options->seed, err);
+        st = make_report(evaluation, evaluation->manifest, options, err);
     if (st == ST_OK && options->features)
         st = run_controls(evaluation, *options, err);
-    evaluation->report.model = detect_model_version(evaluation->model);
-    evaluation->report.model_sha256 = detect_model_hash(evaluation->model);
-    evaluation->report.role = options->role;
     return st;
 }
 
@@ -163,19 +182,95 @@ static enum status write_scores(const struct evaluation *evaluation, const char 
     return st;
 }
 
-static int exit_of_report(const struct evaluate_report *report,
-                          const struct cli_arguments *arguments)
-{
-    double reached = report->tiers[CONTROLS_TIER].balanced_accuracy;
-    double wanted = cli_double(arguments, "gate-accuracy");
+/* Gate -------------------------------------------------------------------------------------- */
 
-    if (cli_given(arguments, "gate-accuracy") && !(reached >= wanted)) { /* NaN does not pass */
-        (void)fprintf(stderr,
-                      "aidetect evaluate: balanced accuracy %.4f at T1 is below the gate "
-                      "of %.4f\n",
-                      reached, wanted);
-        return CLI_FINDING;
+/* What another model says of the same photos, at the gate's tier, as its report. */
+static enum status evaluate_other(struct evaluation *evaluation, const char *path,
+                                  const struct evaluate_options *options, struct err *err)
+{
+    struct evaluate_options at_tier = *options;
+    struct evaluation other = {0};
+    struct evaluate_scorer scorer;
+    struct buf text;
+
+    at_tier.tiers = 1u << EVALUATE_GATE_TIER;
+    at_tier.features = false;
+    at_tier.progress_payload = (void *)(uintptr_t) "earlier model";
+    buf_init(&text, REPORT_MAX);
+    enum status st = detect_model_open(&other.model, path, NULL, err);
+    if (st == ST_OK) {
+        scorer = evaluate_scorer_of_model(other.model);
+        st = evaluate_run(&other.scores, evaluation->manifest, &scorer, &at_tier, err);
     }
+    if (st == ST_OK)
+        st = make_report(&other, evaluation->manifest, &at_tier, err);
+    if (st == ST_OK) {
+        evaluate_report_json(&text, &other.report, false);
+        st = json_parse(&evaluation->before, buf_bytes(&text), err);
+    }
+    buf_fini(&text);
+    fini(&other);
+    return st;
+}
+
+/* A report begins with a brace; anything else is a model. */
+static enum status read_before(struct evaluation *evaluation, const char *path,
+                               const struct evaluate_options *options, struct err *err)
+{
+    struct bytes file;
+    enum status st = fs_map(&file, path, REPORT_MAX, err);
+
+    if (st != ST_OK)
+        return st;
+    bool is_report = file.len && file.at[0] == '{';
+    if (is_report)
+        st = json_parse(&evaluation->before, file, err);
+    fs_unmap(file);
+    if (st == ST_OK && !is_report)
+        st = evaluate_other(evaluation, path, options, err);
+    if (st != ST_OK)
+        err_prefix(err, "--against %s", path);
+    return st;
+}
+
+static enum status run_gate(struct evaluation *evaluation, const struct cli_arguments *arguments,
+                            const struct evaluate_options *options, struct err *err)
+{
+    const char *against = cli_text(arguments, "against");
+    bool whole = cli_flag(arguments, "gate");
+    double accuracy = cli_given(arguments, "gate-accuracy") ? cli_double(arguments, "gate-accuracy")
+                                                            : EVALUATE_GATE_ACCURACY;
+    const struct evaluate_gate_options gate = {.accuracy = accuracy,
+                                               .f1 = whole ? cli_double(arguments, "gate-f1")
+                                                           : (double)NAN,
+                                               .margin = cli_double(arguments, "gate-margin"),
+                                               .photos = (size_t)cli_int(arguments, "gate-photos")};
+    enum status st = ST_OK;
+
+    if (against)
+        st = read_before(evaluation, against, options, err);
+    if (st != ST_OK)
+        return st;
+    st = evaluate_gate(&evaluation->gate, &evaluation->report, evaluation->before, &gate, err);
+    if (st != ST_OK && against)
+        err_prefix(err, "--against %s", against);
+    if (st == ST_OK)
+        evaluation->report.gate = &evaluation->gate;
+    return st;
+}
+
+static int exit_of_report(const struct evaluate_report *report)
+{
+    struct buf text;
+
+    if (report->gate) {
+        buf_init(&text, REPORT_MAX);
+        evaluate_gate_text(&text, report->gate);
+        (void)fwrite(text.at, 1, text.len, stderr);
+        buf_fini(&text);
+    }
+    if (report->gate && report->gate->failed_count)
+        return CLI_FINDING;
     if (report->scores->failure_count) {
         (void)fprintf(stderr, "aidetect evaluate: %zu failed, see the report\n",
                       report->scores->failure_count);
@@ -203,13 +298,15 @@ int cmd_evaluate(const struct cli_arguments *arguments, struct err *err)
         return CLI_IO;
     }
     st = run(&evaluation, &options, err);
+    if (st == ST_OK && has_gate(arguments))
+        st = run_gate(&evaluation, arguments, &options, err);
     if (st == ST_OK && scores_path)
         st = write_scores(&evaluation, scores_path, err);
     if (st == ST_OK && report_folder)
         st = evaluate_report_write(&evaluation.report, report_folder, err);
     if (st == ST_OK)
         st = print_report(&evaluation.report, as_json, err);
-    int code = st == ST_OK ? exit_of_report(&evaluation.report, arguments) : (int)cli_exit_of(st);
+    int code = st == ST_OK ? exit_of_report(&evaluation.report) : (int)cli_exit_of(st);
     fini(&evaluation);
     return code;
 }

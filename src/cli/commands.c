@@ -1,28 +1,12 @@
 /* cli/commands.c - the table of commands and their options, and of exit statuses.
- * The only place where an option is declared; everything printed about it comes from here. */
+ * Options are declared here and in *_options.c, nowhere else; everything printed about it comes
+ * from here. */
 #include "cli/cli.h"
 
 #include <string.h>
 
 #include "cli/drift_simulate.h"
-
-#define MODEL_OPTION                                                                               \
-    {                                                                                              \
-        .name = "model", .short_name = 'm', .type = CLI_TEXT, .value_name = "FILE",                \
-        .help = "weights file; without it $AIDETECT_MODEL, then the shipped model"                 \
-    }
-#define THRESHOLD_OPTION                                                                           \
-    {                                                                                              \
-        .name = "threshold", .short_name = 't', .type = CLI_TEXT, .value_name = "P",               \
-        .help = "probability from which a photo counts as AI-generated, or fpr:0.01, fpr:0.05 "    \
-                "for the "                                                                         \
-                "model's threshold at that false-positive rate; without it the model's own"        \
-    }
-#define WORKERS_OPTION                                                                             \
-    {                                                                                              \
-        .name = "workers", .short_name = 'w', .type = CLI_INT, .value_name = "N", .low = 0,        \
-        .top = 256, .initial = "0", .help = "worker threads; 0: one for each processor"            \
-    }
+#include "cli/options.h"
 
 static const struct cli_option scan_options[] = {
     {.name = "format",
@@ -345,144 +329,6 @@ static const struct cli_option selftest_options[] = {
 static const struct cli_option dashboards_options[] = {OUT_OPTION("deploy")};
 static const struct cli_option ownership_options[] = {OUT_OPTION("docs")};
 
-static const struct cli_option train_options[] = {
-    {.name = "config",
-     .short_name = 'c',
-     .type = CLI_TEXT,
-     .value_name = "FILE",
-     .initial = "configs/train_config.yaml",
-     .help = "training settings"},
-    {.name = "set",
-     .short_name = 's',
-     .type = CLI_TEXT,
-     .repeatable = true,
-     .value_name = "KEY=VALUE",
-     .help = "one setting over those of the file; may be repeated"},
-    {.name = "resume", .type = CLI_FLAG, .help = "go on from the run's last checkpoint"},
-    {.name = "output",
-     .short_name = 'o',
-     .type = CLI_TEXT,
-     .value_name = "DIR",
-     .help = "folder for weights, checkpoints and run.json"},
-};
-
-static const struct cli_option twins_options[] = {
-    {.name = "vae",
-     .type = CLI_TEXT,
-     .repeatable = true,
-     .value_name = "FILE",
-     .help = "autoencoders: a folder of NAME_encoder.safetensors and NAME_decoder.safetensors, or "
-             "one of such a pair; may be repeated"},
-    {.name = "output",
-     .short_name = 'o',
-     .type = CLI_TEXT,
-     .value_name = "DIR",
-     .help = "folder for the twins and their manifest.tsv"},
-    {.name = "pick",
-     .type = CLI_TEXT,
-     .value_name = "random|all|NAME",
-     .initial = "random",
-     .help = "which autoencoder a photo goes through: one of them by a hash of the photo, each of "
-             "them, or always this one"},
-    {.name = "mix",
-     .type = CLI_TEXT,
-     .value_name = "SHARE",
-     .initial = "1",
-     .help = "share of the fake in each pixel, the rest is the photo; 0.2-0.8: drawn for each "
-             "photo"},
-    {.name = "seed",
-     .type = CLI_INT,
-     .value_name = "N",
-     .low = 0,
-     .top = 1e15,
-     .initial = "1",
-     .help = "of what is picked and drawn for each photo"},
-    {.name = "crop",
-     .type = CLI_INT,
-     .value_name = "PX",
-     .low = 0,
-     .top = 16384,
-     .initial = "0",
-     .help = "only the middle of a photo, at most this a side; 0: all of it"},
-    {.name = "role",
-     .type = CLI_TEXT,
-     .value_name = "NAME",
-     .initial = "train",
-     .help = "of a manifest: real photos with this role"},
-    {.name = "source",
-     .type = CLI_TEXT,
-     .value_name = "NAME",
-     .help = "of photos without a manifest; without it the name of their folder"},
-    {.name = "tile",
-     .type = CLI_INT,
-     .value_name = "PX",
-     .low = 64,
-     .top = 1536,
-     .initial = "512",
-     .help = "larger photos go through in parts of this side: less memory, more time, the same "
-             "pixels"},
-    WORKERS_OPTION,
-    {.name = "quiet", .short_name = 'q', .type = CLI_FLAG, .help = "no progress, no summary line"},
-};
-
-static const struct cli_option evaluate_options[] = {
-    MODEL_OPTION,
-    {.name = "data",
-     .short_name = 'd',
-     .type = CLI_TEXT,
-     .value_name = "FILE",
-     .help = "manifest of labelled photos (docs/FORMATS.md)"},
-    {.name = "role",
-     .type = CLI_TEXT,
-     .value_name = "NAME",
-     .initial = "dev",
-     .help = "rows of the manifest with this role"},
-    {.name = "format",
-     .short_name = 'f',
-     .type = CLI_CHOICE,
-     .value_name = "table|json",
-     .initial = "table",
-     .help = "how the report is printed"},
-    THRESHOLD_OPTION,
-    WORKERS_OPTION,
-    {.name = "tiers",
-     .type = CLI_TEXT,
-     .value_name = "LIST",
-     .initial = "standard",
-     .help = "T0,T1,T2,T3 (standard), webp75, resize75, resize125, or all"},
-    {.name = "limit",
-     .type = CLI_INT,
-     .value_name = "N",
-     .low = 0,
-     .top = 10000000,
-     .initial = "0",
-     .help = "a seeded sample of this many photos; 0: all"},
-    {.name = "seed",
-     .type = CLI_INT,
-     .value_name = "N",
-     .low = 0,
-     .top = 1e15,
-     .initial = "1",
-     .help = "of the sample, the resampled intervals and the shuffled labels"},
-    {.name = "controls",
-     .type = CLI_FLAG,
-     .help = "also run the sanity controls: shuffled labels, metadata only"},
-    {.name = "scores",
-     .type = CLI_TEXT,
-     .value_name = "FILE",
-     .help = "write every probability to this tab-separated file"},
-    {.name = "report",
-     .type = CLI_TEXT,
-     .value_name = "DIR",
-     .help = "write a page for people, report.html, and report.json into this folder"},
-    {.name = "gate-accuracy",
-     .type = CLI_DOUBLE,
-     .value_name = "SHARE",
-     .low = 0,
-     .top = 1,
-     .help = "exit with 1 when balanced accuracy at T1 is below it"},
-};
-
 static const struct cli_option version_options[] = {
     {.name = "format",
      .short_name = 'f',
@@ -494,7 +340,7 @@ static const struct cli_option version_options[] = {
 
 #define OPTIONS(table) .options = (table), .option_count = ARRAY_LEN(table)
 _Static_assert(ARRAY_LEN(scan_options) <= CLI_OPTIONS_MAX, "raise CLI_OPTIONS_MAX");
-_Static_assert(ARRAY_LEN(evaluate_options) <= CLI_OPTIONS_MAX, "raise CLI_OPTIONS_MAX");
+_Static_assert(CLI_EVALUATE_OPTIONS <= CLI_OPTIONS_MAX, "raise CLI_OPTIONS_MAX");
 
 const struct cli_command cli_commands[] = {
     {.name = "scan",
@@ -716,7 +562,8 @@ const struct cli_command cli_commands[] = {
      .run = cmd_selftest},
     {.name = "train",
      .summary = "train a model on labelled photos",
-     OPTIONS(train_options),
+     .options = cli_train_options,
+     .option_count = CLI_TRAIN_OPTIONS,
      .description =
          "Trains on the rows of a manifest, validates after each epoch and stops early when it no "
          "longer improves. A run that was interrupted goes on with --resume and loses at most one "
@@ -728,7 +575,8 @@ const struct cli_command cli_commands[] = {
      .summary = "make fakes with the content of real photos, for training",
      .operands = "PHOTO|FOLDER|MANIFEST.tsv...",
      .operands_min = 1,
-     OPTIONS(twins_options),
+     .options = cli_twins_options,
+     .option_count = CLI_TWINS_OPTIONS,
      .description =
          "Sends real photos through the tiny autoencoders of image generators (TAESD family: "
          "SD 1/2, SDXL, SD 3, FLUX.1, FLUX.2) and writes what comes out as PNG: same content, "
@@ -746,7 +594,8 @@ const struct cli_command cli_commands[] = {
      .run = cmd_twins},
     {.name = "evaluate",
      .summary = "measure a model on labelled photos",
-     OPTIONS(evaluate_options),
+     .options = cli_evaluate_options,
+     .option_count = CLI_EVALUATE_OPTIONS,
      .description =
          "Re-encodes every photo of the chosen role in four tiers from light to heavy compression "
          "and reports, at one threshold, accuracy, ranking, calibration and error rates for each "
@@ -755,12 +604,17 @@ const struct cli_command cli_commands[] = {
          "--report makes one page that needs nothing but itself: figures, curves, every generator "
          "and source, and the worst mistakes as small pictures. It holds photos: mind who gets "
          "it.\n\n"
+         "--gate asks at T1 for a balanced accuracy of 0.85, an F1 of 0.80 and, with --against, "
+         "that "
+         "no real source and no generator loses more than --gate-margin of its photos. Each check "
+         "that fails is named on standard error, and all are in the JSON report.\n\n"
          "Exit status: 0 when the report was made, 1 when the gate was not met, 2 when a photo "
          "could not be judged.",
      .examples =
          "aidetect evaluate --data manifest.tsv\n"
          "aidetect evaluate --data manifest.tsv --report report\n"
          "aidetect evaluate --data manifest.tsv --controls --gate-accuracy 0.75\n"
+         "aidetect evaluate --data manifest.tsv --gate --against models/aidetect-1.safetensors\n"
          "aidetect evaluate --data manifest.tsv --role test --format json | jq .tiers.T1.auc",
      .run = cmd_evaluate},
     {.name = "version",

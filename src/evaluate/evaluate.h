@@ -196,6 +196,7 @@ void evaluate_controls_fini(struct evaluate_controls *controls);
 /* ---- report ---- */
 
 struct evaluate_curves; /* evaluate/curves.h */
+struct evaluate_gate;   /* evaluate/gate.h */
 
 /* What the three-way decision does in a tier: photos inside the band are not decided. */
 struct evaluate_selective {
@@ -225,6 +226,7 @@ struct evaluate_report {
     struct evaluate_curves *curves; /* one for each tier, as above */
     bool has_controls;
     struct evaluate_controls controls;
+    const struct evaluate_gate *gate; /* borrowed; NULL: none was asked for */
 };
 
 /* Statistics of every tier of `scores`; the caller fills in model, hash, role before or after.

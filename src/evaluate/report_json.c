@@ -1,6 +1,7 @@
 /* evaluate/report_json.c - the report for programs; its keys are described in docs/FORMATS.md. */
 #include "base/json.h"
 #include "evaluate/curves.h"
+#include "evaluate/gate.h"
 #include "evaluate/mistakes.h"
 
 static void set_interval(struct json *object, const char *key, struct evaluate_interval interval)
@@ -274,6 +275,8 @@ void evaluate_report_json(struct buf *out, const struct evaluate_report *report,
     json_set(object, "failed", failures_json(report));
     if (report->has_controls)
         json_set(object, "controls", controls_json(&report->controls));
+    if (report->gate)
+        json_set(object, "gate", evaluate_gate_json(report->gate));
     if (curves)
         json_set(object, "mistakes", mistakes_json(report));
     json_write(out, object, 2);

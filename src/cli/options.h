@@ -1,0 +1,30 @@
+/* cli/options.h - options that several commands share, and the tables that stand in a file of their
+ * own; for cli/commands.c and those files. */
+#pragma once
+
+#include "cli/cli.h"
+
+#define MODEL_OPTION                                                                               \
+    {                                                                                              \
+        .name = "model", .short_name = 'm', .type = CLI_TEXT, .value_name = "FILE",                \
+        .help = "weights file; without it $AIDETECT_MODEL, then the shipped model"                 \
+    }
+#define THRESHOLD_OPTION                                                                           \
+    {                                                                                              \
+        .name = "threshold", .short_name = 't', .type = CLI_TEXT, .value_name = "P",               \
+        .help = "probability from which a photo counts as AI-generated, or fpr:0.01, fpr:0.05 "    \
+                "for the "                                                                         \
+                "model's threshold at that false-positive rate; without it the model's own"        \
+    }
+#define WORKERS_OPTION                                                                             \
+    {                                                                                              \
+        .name = "workers", .short_name = 'w', .type = CLI_INT, .value_name = "N", .low = 0,        \
+        .top = 256, .initial = "0", .help = "worker threads; 0: one for each processor"            \
+    }
+
+#define CLI_TRAIN_OPTIONS 4
+extern const struct cli_option cli_train_options[CLI_TRAIN_OPTIONS];
+#define CLI_TWINS_OPTIONS 11
+extern const struct cli_option cli_twins_options[CLI_TWINS_OPTIONS];
+#define CLI_EVALUATE_OPTIONS 18
+extern const struct cli_option cli_evaluate_options[CLI_EVALUATE_OPTIONS];
