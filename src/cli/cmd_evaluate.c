@@ -7,15 +7,14 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "cli/measure.h"
 #include "evaluate/gate.h"
 
-#define PATH_SIZE       4096
-#define REPORT_MAX      ((size_t)256 << 20) /* bytes of the printed report, and of --scores */
-#define FIT_ROLE        "train"             /* rows on which the metadata control is fitted */
-#define FIT_ROWS_MAX    1500
-#define CONTROLS_TIER   TRAIN_T1
-#define BAR_WIDTH       30
-#define PROGRESS_LENGTH 100
+#define PATH_SIZE     4096
+#define REPORT_MAX    ((size_t)256 << 20) /* bytes of the printed report, and of --scores */
+#define FIT_ROLE      "train"             /* rows on which the metadata control is fitted */
+#define FIT_ROWS_MAX  1500
+#define CONTROLS_TIER TRAIN_T1
 
 /* Everything that `fini` frees. */
 struct evaluation {
@@ -39,25 +38,6 @@ static void fini(struct evaluation *evaluation)
     detect_model_close(evaluation->model);
 }
 
-static void draw_progress(void *what, size_t done, size_t total, double seconds)
-{
-    double share = total ? (double)done / (double)total : 1;
-    double rate = seconds > 0 ? (double)done / seconds : 0;
-    char bar[BAR_WIDTH + 1] = {0};
-    char left[32] = "";
-
-    memset(bar, ' ', BAR_WIDTH);
-    memset(bar, '=', (size_t)(share * BAR_WIDTH));
-    if (rate > 0)
-        (void)snprintf(left, sizeof left, "%.0f s left", (double)(total - done) / rate);
-    if (done < total)
-        (void)fprintf(stderr, "\r%s [%s] %zu of %zu  %.1f img/s  %s\033[K", (const char *)what, bar,
-                      done, total, rate, left);
-    else
-        (void)fputs("\r\033[K", stderr);
-    (void)fflush(stderr);
-}
-
 static struct evaluate_options options_of(const struct cli_arguments *arguments)
 {
     return (struct evaluate_options){
@@ -66,7 +46,7 @@ static struct evaluate_options options_of(const struct cli_arguments *arguments)
         .workers = (unsigned)cli_int(arguments, "workers"),
         .seed = (uint64_t)cli_int(arguments, "seed"),
         .features = cli_flag(arguments, "controls"),
-        .progress = isatty(STDERR_FILENO) ? draw_progress : NULL,
+        .progress = isatty(STDERR_FILENO) ? cli_draw_progress : NULL,
         .progress_payload = (void *)(uintptr_t) "photos",
     };
 }

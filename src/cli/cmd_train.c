@@ -3,10 +3,13 @@
 
 #include <stdio.h>
 
+#include "cli/finetune.h"
 #include "revision.h"
 #include "train/trainer.h"
 
-#define NAME_SIZE 128
+#define NAME_SIZE       128
+#define FINETUNE_EPOCHS "2"
+#define FINETUNE_RATE   0.1 /* of the configured one */
 
 /* One KEY=VALUE of --set. */
 static enum status apply(struct train_config *config, const char *assignment, struct err *err)
@@ -21,16 +24,30 @@ static enum status apply(struct train_config *config, const char *assignment, st
     return config_set(config, &train_config_table, name, value, err);
 }
 
+/* A trained model needs few and small steps; --set may say otherwise. */
+static enum status start_from(struct train_config *config, const char *model, struct err *err)
+{
+    config->rate *= FINETUNE_RATE;
+    enum status st =
+        config_set(config, &train_config_table, "run.epochs", str_of(FINETUNE_EPOCHS), err);
+    return st == ST_OK ? config_set(config, &train_config_table, "model.from", str_of(model), err)
+                       : st;
+}
+
 static enum status load(struct train_config *config, const struct cli_arguments *arguments,
                         struct err *err)
 {
     enum status st = train_config_load(config, cli_text(arguments, "config"), err);
 
+    if (st == ST_OK && cli_given(arguments, "from"))
+        st = start_from(config, cli_text(arguments, "from"), err);
     for (size_t i = 0; i < cli_text_count(arguments, "set") && st == ST_OK; i++)
         st = apply(config, cli_text_at(arguments, "set", i), err);
     if (st == ST_OK && cli_given(arguments, "output"))
         st = config_set(config, &train_config_table, "model.output",
                         str_of(cli_text(arguments, "output")), err);
+    if (st == ST_OK && cli_given(arguments, "data") && !config->from[0])
+        st = err_set(err, ST_INVALID, "--data adds photos to a model: name it by --from");
     return st;
 }
 
@@ -39,12 +56,17 @@ int cmd_train(const struct cli_arguments *arguments, struct err *err)
     const struct train_run_options options = {.resume = cli_flag(arguments, "resume"),
                                               .revision = AIDETECT_REVISION,
                                               .clock = &clock_system};
+    bool adds = cli_given(arguments, "data");
     struct train_config config;
     struct train_report report;
 
     if (load(&config, arguments, err) != ST_OK)
         return CLI_CONFIG;
-    enum status st = train_run(&report, &config, &options, err);
+    enum status st = adds ? finetune_prepare(&config, arguments, err) : ST_OK;
+    if (st == ST_OK)
+        st = train_run(&report, &config, &options, err);
+    if (st == ST_OK && adds)
+        st = finetune_report(&config, report.model_path, arguments, err);
     if (st != ST_OK)
         return cli_exit_of(st);
     (void)printf("%s  %lld epochs, validation AUC %.4f at epoch %lld\n", report.model_path,

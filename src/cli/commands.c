@@ -567,8 +567,15 @@ const struct cli_command cli_commands[] = {
      .description =
          "Trains on the rows of a manifest, validates after each epoch and stops early when it no "
          "longer improves. A run that was interrupted goes on with --resume and loses at most one "
-         "epoch.",
+         "epoch.\n\n"
+         "--from MODEL --data PATH adds photos to a model. PATH is a manifest, or a folder with "
+         "folders real and ai, in which a folder is a source or a generator. Half of the crops are "
+         "of added photos (sampling.added_share), the others replay the manifest of the settings. "
+         "A fifth of the added photos is held out; at the end both models are measured on these "
+         "and on the rows of --measure, slice by slice.",
      .examples = "aidetect train --config configs/train_config.yaml\n"
+                 "aidetect train --from models/aidetect-1.safetensors --data more/ --output "
+                 "runs/more --set model.version=aidetect-2\n"
                  "aidetect train --set seed=7 --output runs/seed-7",
      .run = cmd_train},
     {.name = "twins",

@@ -22,7 +22,7 @@
         .top = 256, .initial = "0", .help = "worker threads; 0: one for each processor"            \
     }
 
-#define CLI_TRAIN_OPTIONS 4
+#define CLI_TRAIN_OPTIONS 7
 extern const struct cli_option cli_train_options[CLI_TRAIN_OPTIONS];
 #define CLI_TWINS_OPTIONS 11
 extern const struct cli_option cli_twins_options[CLI_TWINS_OPTIONS];

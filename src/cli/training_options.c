@@ -21,6 +21,24 @@ const struct cli_option cli_train_options[CLI_TRAIN_OPTIONS] = {
      .type = CLI_TEXT,
      .value_name = "DIR",
      .help = "folder for weights, checkpoints and run.json"},
+    {.name = "from",
+     .type = CLI_TEXT,
+     .value_name = "FILE",
+     .help =
+         "fine-tune this model: two epochs at a tenth of the rate, unless --set says otherwise"},
+    {.name = "data",
+     .short_name = 'd',
+     .type = CLI_TEXT,
+     .repeatable = true,
+     .value_name = "PATH",
+     .help = "photos to add: a folder with the folders real and ai, or a manifest; may be "
+             "repeated"},
+    {.name = "measure",
+     .type = CLI_TEXT,
+     .value_name = "ROLE",
+     .initial = "dev",
+     .help =
+         "of --data: rows of the manifest, never trained on, on which old knowledge is measured"},
 };
 
 const struct cli_option cli_twins_options[CLI_TWINS_OPTIONS] = {

@@ -39,6 +39,7 @@ struct train_config {
     double label_smoothing, family_weight;
     double coverage; /* share of the validation photos that must be decided */
     double source_power, family_power, old_weight;
+    double added_share; /* of the crops of a class, when there are photos of generation `added` */
     struct train_augment_config augment;
 };
 

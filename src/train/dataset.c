@@ -9,6 +9,7 @@
 #include "base/cpu.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "train/additions.h"
 #include "train/split.h"
 
 #define LOADERS_MAX    64u
@@ -27,7 +28,8 @@ struct group {
     uint32_t source, family;
     uint32_t *rows;
     size_t count;
-    bool old; /* generator of an earlier generation */
+    bool old;   /* generator of an earlier generation */
+    bool added; /* photos that joined later: TRAIN_ADDED_GENERATION */
 };
 
 struct train_dataset {
@@ -90,10 +92,12 @@ static bool in_role(const struct train_dataset *dataset, const struct train_mani
 static struct group *find_group(struct train_dataset *dataset, const struct train_manifest_row *row)
 {
     uint32_t family = row->label == TRAIN_LABEL_AI ? row->family : UINT32_MAX;
+    bool added = strcmp(row->generation, TRAIN_ADDED_GENERATION) == 0;
 
     for (size_t i = 0; i < dataset->group_count; i++) {
         struct group *group = &dataset->groups[i];
-        if (group->source == row->source && group->label == row->label && group->family == family)
+        if (group->source == row->source && group->label == row->label && group->family == family &&
+            group->added == added)
             return group;
     }
     struct group *grown =
@@ -105,7 +109,8 @@ static struct group *find_group(struct train_dataset *dataset, const struct trai
                             .source = row->source,
                             .family = family,
                             .old = strcmp(row->generation, "old") == 0 ||
-                                   strcmp(row->generation, "gan") == 0};
+                                   strcmp(row->generation, "gan") == 0,
+                            .added = added};
     return group;
 }
 
@@ -158,44 +163,86 @@ static void class_families(struct train_dataset *dataset)
     mem_free(photos);
 }
 
-static void weigh_groups(struct train_dataset *dataset, struct weighted *draw, uint32_t **indices,
-                         enum train_label label, uint32_t family)
+/* Photos of a generator, those that were added or the others; *old when they are of an old one. */
+static double count_photos(const struct train_dataset *dataset, uint32_t family, bool added,
+                           bool *old)
 {
+    double photos = 0;
+
+    for (size_t i = 0; i < dataset->group_count; i++) {
+        const struct group *group = &dataset->groups[i];
+        if (group->label != TRAIN_LABEL_AI || group->family != family || group->added != added)
+            continue;
+        photos += (double)group->count;
+        *old = group->old;
+    }
+    return photos;
+}
+
+/* Where both are, added ones get their share of all weight and the others the rest. */
+static void share_out(struct weighted *draw, const double *weights, const bool *added, size_t count,
+                      double share)
+{
+    double sums[2] = {0, 0};
+
+    for (size_t i = 0; i < count; i++)
+        sums[added[i]] += weights[i];
+    bool both = sums[0] > 0 && sums[1] > 0;
+    for (size_t i = 0; i < count; i++)
+        weighted_add(draw, both ? weights[i] * (added[i] ? share : 1 - share) / sums[added[i]]
+                                : weights[i]);
+}
+
+/* The groups of a class; of AI-generated photos those of one generator, added or not. */
+static void weigh_groups(struct train_dataset *dataset, struct weighted *draw, uint32_t **indices,
+                         enum train_label label, uint32_t family, bool family_added)
+{
+    double *weights = mem_alloc(dataset->group_count + 1, sizeof *weights);
+    bool *added = mem_alloc(dataset->group_count + 1, sizeof *added);
     size_t used = 0;
 
     for (uint32_t i = 0; i < dataset->group_count; i++) {
         const struct group *group = &dataset->groups[i];
-        if (group->label != label || group->family != family)
+        if (group->label != label || group->family != family ||
+            (label == TRAIN_LABEL_AI && group->added != family_added))
             continue;
-        weighted_add(draw, pow((double)group->count, dataset->config.source_power));
+        weights[used] = pow((double)group->count, dataset->config.source_power);
+        added[used] = group->added;
         *indices = append(*indices, &used, i);
     }
+    share_out(draw, weights, added, used, dataset->config.added_share);
+    mem_free(weights);
+    mem_free(added);
 }
 
+/* A generator with added photos beside others is two. */
 static void weigh_families(struct train_dataset *dataset)
 {
-    for (uint32_t family = 0; family < dataset->manifest->family_count; family++) {
-        double photos = 0;
+    size_t most = 2 * dataset->manifest->family_count + 1;
+    double *weights = mem_alloc(most, sizeof *weights);
+    bool *added = mem_alloc(most, sizeof *added);
+
+    for (uint32_t i = 0; i < 2 * dataset->manifest->family_count; i++) {
         bool old = false;
-        for (size_t i = 0; i < dataset->group_count; i++) {
-            if (dataset->groups[i].family != family)
-                continue;
-            photos += (double)dataset->groups[i].count;
-            old = dataset->groups[i].old;
-        }
+        double photos = count_photos(dataset, i / 2, i % 2, &old);
         if (photos < 1)
             continue;
-        dataset->families = append(dataset->families, &dataset->family_count, family);
-        weighted_add(&dataset->family_draw, pow(photos, dataset->config.family_power) *
-                                                (old ? dataset->config.old_weight : 1.0));
+        weights[dataset->family_count] =
+            pow(photos, dataset->config.family_power) * (old ? dataset->config.old_weight : 1.0);
+        added[dataset->family_count] = i % 2;
+        dataset->families = append(dataset->families, &dataset->family_count, i / 2);
     }
+    share_out(&dataset->family_draw, weights, added, dataset->family_count,
+              dataset->config.added_share);
     dataset->group_draw = mem_alloc(dataset->family_count + 1, sizeof *dataset->group_draw);
     dataset->draw_groups = mem_alloc(dataset->family_count + 1, sizeof *dataset->draw_groups);
     weigh_groups(dataset, &dataset->group_draw[0], &dataset->draw_groups[0], TRAIN_LABEL_REAL,
-                 UINT32_MAX);
+                 UINT32_MAX, false);
     for (size_t i = 0; i < dataset->family_count; i++)
         weigh_groups(dataset, &dataset->group_draw[1 + i], &dataset->draw_groups[1 + i],
-                     TRAIN_LABEL_AI, dataset->families[i]);
+                     TRAIN_LABEL_AI, dataset->families[i], added[i]);
+    mem_free(weights);
+    mem_free(added);
 }
 
 /* Decoding ---------------------------------------------------------------------------------- */

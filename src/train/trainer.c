@@ -189,9 +189,9 @@ static enum status start_values(struct trainer *trainer, struct err *err)
         train_statistics_neutral(table);
     if (trainer->config->from[0])
         return take_values(trainer->values, trainer->graph, trainer->config->from, err);
-    return trainer->config->epochs > 0
+    return trainer->config->epochs > 0 || table
                ? ST_OK
-               : err_set(err, ST_INVALID, "run.epochs of 0 needs model.from");
+               : err_set(err, ST_INVALID, "run.epochs of 0 needs model.from or `table statistics`");
 }
 
 static enum status open_team(struct trainer *trainer, struct err *err)
@@ -610,6 +610,38 @@ static enum status read_limits(struct mixture *mixture, double coverage,
     return st;
 }
 
+/* A network that never learned, or whose opinion falls where the labels rise, must not count:
+ * it keeps the least weight that a model may have, and the mixture is fitted on the other one. */
+static enum status fit_mixture(struct train_logistic *out, const struct trainer *trainer,
+                               const struct train_logistic_data *data, struct err *err)
+{
+    const struct train_logistic both = {.feature_count = 2, .slope = {1, 1}};
+    const struct train_logistic one = {.feature_count = 1, .slope = {1}};
+    bool is_trained = trainer->config->epochs > 0 || trainer->config->from[0];
+    struct train_logistic fitted = {0};
+    enum status st = ST_OK;
+
+    if (data->feature_count == 1)
+        return train_logistic_fit(out, data, &one, CALIBRATION_PENALTY, err);
+    if (is_trained)
+        st = train_logistic_fit(out, data, &both, CALIBRATION_PENALTY, err);
+    if (st != ST_OK || (is_trained && out->slope[0] >= SLOPE_MIN))
+        return st;
+    double *statistics = mem_alloc(data->count, sizeof *statistics);
+    struct train_logistic_data alone = *data;
+    for (size_t i = 0; i < data->count; i++)
+        statistics[i] = data->features[2 * i + 1];
+    alone.features = statistics;
+    alone.feature_count = 1;
+    st = train_logistic_fit(&fitted, &alone, &one, CALIBRATION_PENALTY, err);
+    mem_free(statistics);
+    *out = (struct train_logistic){
+        .feature_count = 2, .slope = {SLOPE_MIN, fitted.slope[0]}, .bias = fitted.bias};
+    log_warn("train.network_left_out", "reason=%s",
+             is_trained ? "its opinion falls where the labels rise" : "it was not trained");
+    return st;
+}
+
 /* One mixture for all tiers, fitted on photos of sources that were never trained on. */
 static enum status calibrate(struct mixture *out, struct trainer *trainer, const char *model_path,
                              struct err *err)
@@ -624,13 +656,12 @@ static enum status calibrate(struct mixture *out, struct trainer *trainer, const
                                              .weights = weights,
                                              .count = rows,
                                              .feature_count = feature_count};
-    const struct train_logistic centre = {.feature_count = feature_count, .slope = {1, 1}};
     struct train_logistic fitted = {0};
     enum status st =
         gather_opinions(features, labels, weights, feature_count, trainer, model_path, err);
 
     if (st == ST_OK)
-        st = train_logistic_fit(&fitted, &data, &centre, CALIBRATION_PENALTY, err);
+        st = fit_mixture(&fitted, trainer, &data, err);
     struct mixture mixture = {
         .network = fitted.slope[0], .statistics = fitted.slope[1], .bias = fitted.bias};
     if (st == ST_OK)

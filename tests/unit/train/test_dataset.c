@@ -258,6 +258,48 @@ static void test_fair_draws(void **state)
     check_share(&config, "gen2", 0);
 }
 
+static size_t draws_of(const struct train_dataset *set, enum train_label label, bool added,
+                       size_t draws)
+{
+    struct rng rng = rng_seed(5);
+    size_t count = 0;
+
+    for (size_t i = 0; i < draws; i++) {
+        struct train_sample sample = train_dataset_draw(set, &rng);
+        count += sample.label == label && (strcmp(sample.row->generation, "added") == 0) == added;
+    }
+    return count;
+}
+
+/* Few photos that joined later get their share of both classes; the others replay the rest. */
+static void test_added_photos(void **state)
+{
+    static const double shares[] = {0.5, 0.25, 0};
+    const size_t draws = 20000;
+    struct listing listing;
+
+    open_listing(&listing, *state);
+    list(&listing, 40, "real", "shoes", "shop-1", "-");
+    list(&listing, 40, "real", "shoes", "shop-2", "-");
+    list(&listing, 3, "real", "shoes", "shop-3", "added");
+    list(&listing, 40, "ai", "maker-1", "gallery", "new");
+    list(&listing, 40, "ai", "maker-2", "gallery-2", "old");
+    list(&listing, 4, "ai", "maker-1", "gallery", "added"); /* of a generator that is known */
+    close_listing(&listing);
+    for (size_t i = 0; i < ARRAY_LEN(shares); i++) {
+        struct train_config config = config_for(*state);
+        config.validation_share = 0;
+        config.added_share = shares[i];
+        struct train_dataset *set = open_set(&config);
+        for (int label = 0; label < TRAIN_LABEL_COUNT; label++) {
+            double added = (double)draws_of(set, (enum train_label)label, true, draws);
+            double others = (double)draws_of(set, (enum train_label)label, false, draws);
+            assert_true(fabs(added / (added + others) - shares[i]) < 0.03);
+        }
+        train_dataset_close(set);
+    }
+}
+
 static void test_generator_classes(void **state)
 {
     struct train_config config = config_for(*state);
@@ -372,6 +414,7 @@ int main(void)
         DATASET_TEST(test_named_split),
         DATASET_TEST(test_seed_chooses_the_split),
         DATASET_TEST(test_fair_draws),
+        DATASET_TEST(test_added_photos),
         DATASET_TEST(test_generator_classes),
         DATASET_TEST(test_damaged_photo),
         DATASET_TEST(test_missing_photo),
