@@ -36,6 +36,8 @@ static void read_faults(struct service_faults *out, struct reader *reader)
         .descriptors = (int64_t)read_number(reader, "descriptors", 0),
         .cpu_threads = (int64_t)read_number(reader, "cpu_threads", 0),
         .drift_score = read_number(reader, "drift_score", -1),
+        .drift_alarm = read_number(reader, "drift_alarm", 0) != 0,
+        .records_lost = read_number(reader, "records_lost", 0) != 0,
         .model_unloaded = read_number(reader, "model_unloaded", 0) != 0,
     };
 }
@@ -50,7 +52,9 @@ static void answer_faults(struct http_request *request, const struct service_fau
     json_set_int(value, "descriptors", faults->descriptors);
     json_set_int(value, "cpu_threads", faults->cpu_threads);
     json_set_number(value, "drift_score", faults->drift_score);
+    json_set_int(value, "drift_alarm", faults->drift_alarm);
     json_set_int(value, "model_unloaded", faults->model_unloaded);
+    json_set_int(value, "records_lost", faults->records_lost);
     api_answer_json(request, 200, value);
 }
 

@@ -64,6 +64,8 @@ enum status cli_write_rules(const char *folder, const struct rules_options *opti
         rules_write_test(&making.text, i);
         put(&making, name);
     }
+    rules_write_escalation_test(&making.text);
+    put(&making, "prometheus/tests/escalations.yml");
     buf_fini(&making.text);
     *count += making.count;
     return making.status;

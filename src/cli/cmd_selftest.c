@@ -36,33 +36,43 @@ struct phase {
     bool bad_config; /* SIGHUP with a broken file */
     bool stops;      /* the service */
     bool only;       /* until nothing but these alerts fires */
+    bool escalates;  /* until everybody was asked about its first alert */
     const char *alerts[9];
 };
 
 static const struct phase phases[] = {
     {.name = "a healthy service", .only = true, .alerts = {"Watchdog"}},
-    {.name = "scarce resources, too many requests, early drift",
-     .faults = {{"drift_score", "0.12"}, {"descriptors", "210"}, {"cpu_threads", "2"}},
+    {.name = "scarce resources, too many requests, lost records, early drift",
+     .faults = {{"drift_score", "0.12"},
+                {"descriptors", "210"},
+                {"cpu_threads", "2"},
+                {"records_lost", "1"}},
      .load = SELFTEST_PREDICT,
      .grows = true,
      .bad_config = true,
      .alerts = {"DriftWarning", "HighRateLimiting", "HighMemoryUsage", "MemoryLeakSuspected",
-                "HighFileDescriptorUsage", "HighCPUUsage", "ConfigReloadFailed"}},
-    {.name = "photos that fail inside batches, drift",
-     .faults = {{"drift_score", "0.2"}, {"error_ratio", "1"}},
+                "HighFileDescriptorUsage", "HighCPUUsage", "ConfigReloadFailed",
+                "PredictionRecordsLost"}},
+    {.name = "photos that fail inside batches, a detector's alarm",
+     .faults = {{"drift_alarm", "1"}, {"error_ratio", "1"}},
      .load = SELFTEST_BATCH,
-     .alerts = {"DriftDetected", "HighPredictionErrorRate"}},
+     .alerts = {"DriftEarlyWarning", "HighPredictionErrorRate"}},
+    {.name = "drift", .faults = {{"drift_score", "0.2"}}, .alerts = {"DriftDetected"}},
     {.name = "failing requests, far drift",
      .faults = {{"drift_score", "0.5"}, {"error_ratio", "1"}},
      .load = SELFTEST_EXPLAIN,
-     .alerts = {"DriftCritical", "HighErrorRate", "AvailabilityBudgetBurnFast",
-                "AvailabilityBudgetBurnSlow"}},
+     .alerts = {"DriftCritical", "HighErrorRate", "AvailabilityBudgetBurnFast"}},
     {.name = "slow requests",
      .faults = {{"delay_ms", "2700"}},
      .load = SELFTEST_EXPLAIN,
-     .alerts = {"HighLatency", "LatencyBudgetBurnFast", "LatencyBudgetBurnSlow"}},
+     .alerts = {"HighLatency", "LatencyBudgetBurnFast", "AvailabilityBudgetBurnSlow"}},
+    {.name = "quiet: what the faults have used of the budgets",
+     .alerts = {"LatencyBudgetBurnSlow"}},
     {.name = "no model", .faults = {{"model_unloaded", "1"}}, .alerts = {"ModelNotLoaded"}},
-    {.name = "no service", .stops = true, .alerts = {"ServiceDown"}},
+    {.name = "no service, until the last of its escalation",
+     .stops = true,
+     .escalates = true,
+     .alerts = {"ServiceDown"}},
 };
 
 struct trial {
@@ -76,7 +86,8 @@ struct trial {
     struct http_client *client;
     int64_t memory_bytes;
     int64_t started_us;
-    int64_t came_us[ALERTS_MAX]; /* in its own phase; 0: it did not */
+    int64_t came_us[ALERTS_MAX];          /* in its own phase; 0: it did not */
+    int64_t asked_us[RULES_PERSON_COUNT]; /* by escalation; 0: they were not */
 };
 
 /* ---- the stack ---- */
@@ -126,8 +137,6 @@ static enum status start_service(struct trial *trial, struct err *err)
                                      "rate.batch=0",
                                      "--set",
                                      "rate.explain=0",
-                                     "--set",
-                                     "predictions.log=false",
                                      "--set",
                                      "monitoring.cpu_limit=0.1",
                                      "--set",
@@ -282,6 +291,22 @@ static size_t find_alert(const char *name)
     return i;
 }
 
+/* Notes who was asked about an alert; true when everybody of its severity was. */
+static bool look_escalations(struct trial *trial, size_t alert)
+{
+    bool done = true;
+
+    for (size_t k = 0; k < rules_escalation_count; k++) {
+        const struct rules_escalation *row = &rules_escalations[k];
+        if (row->severity != rules_alerts[alert].severity)
+            continue;
+        if (selftest_hook_escalates(trial->hook, alert, row->to) && !trial->asked_us[row->to])
+            trial->asked_us[row->to] = clock_monotonic_us(&clock_system);
+        done = done && trial->asked_us[row->to];
+    }
+    return done;
+}
+
 /* Notes which alerts of the phase fire; true when it has done what it is for. */
 static bool look(struct trial *trial, const struct phase *phase)
 {
@@ -297,6 +322,8 @@ static bool look(struct trial *trial, const struct phase *phase)
     }
     for (size_t i = 0; i < rules_alert_count; i++)
         firing += selftest_hook_fires(trial->hook, i);
+    if (phase->escalates)
+        done = look_escalations(trial, find_alert(phase->alerts[0])) && done;
     return done && (!phase->only || firing == expected);
 }
 
@@ -317,6 +344,22 @@ static enum status run_phase(struct trial *trial, const struct phase *phase, str
     return st;
 }
 
+static bool report_escalation(const struct trial *trial)
+{
+    bool all = true;
+
+    printf("%-28s\n", "ESCALATION");
+    for (enum rules_person i = 0; i < RULES_PERSON_COUNT; i++) {
+        printf("%-53s ", rules_person_name(i));
+        if (trial->asked_us[i])
+            printf("after %.1f s\n", (double)(trial->asked_us[i] - trial->started_us) / 1e6);
+        else
+            printf("never\n");
+        all = all && trial->asked_us[i];
+    }
+    return all;
+}
+
 static int report(const struct trial *trial)
 {
     size_t came_count = 0;
@@ -333,9 +376,10 @@ static int report(const struct trial *trial)
             printf("never\n");
         came_count += came_us != 0;
     }
+    bool escalated = report_escalation(trial);
     printf("%zu of %zu alerts arrived, in %zu notifications\n", came_count, rules_alert_count,
            selftest_hook_notifications(trial->hook));
-    return came_count == rules_alert_count ? CLI_FINE : CLI_FINDING;
+    return came_count == rules_alert_count && escalated ? CLI_FINE : CLI_FINDING;
 }
 
 static enum status open_trial(struct trial *trial, struct err *err)

@@ -36,6 +36,8 @@ void selftest_hook_close(struct selftest_hook *hook); /* NULL is fine */
 unsigned selftest_hook_port(const struct selftest_hook *hook);
 /* Whether the last that was heard of alert i of rules_alerts is that it fires. */
 bool selftest_hook_fires(struct selftest_hook *hook, size_t i);
+/* Whether the last that was heard is that `to` (enum rules_person) is asked about it. */
+bool selftest_hook_escalates(struct selftest_hook *hook, size_t i, unsigned to);
 size_t selftest_hook_notifications(struct selftest_hook *hook);
 
 /* ---- requests ---- */

@@ -16,6 +16,7 @@ struct selftest_hook {
     struct http_server *server;
     pthread_mutex_t lock; /* guards everything below */
     bool fires[ALERTS_MAX];
+    bool escalates[ALERTS_MAX][RULES_PERSON_COUNT];
     size_t notification_count;
 };
 
@@ -40,6 +41,16 @@ static void on_done(void *payload, const struct http_done *done)
     (void)done;
 }
 
+/* `to`: whom its escalation asks; NULL: the alert itself. */
+static void note(struct selftest_hook *hook, size_t alert, const char *to, bool firing)
+{
+    if (!to)
+        hook->fires[alert] = firing;
+    for (enum rules_person person = 0; to && person < RULES_PERSON_COUNT; person++)
+        if (strcmp(to, rules_person_id(person)) == 0)
+            hook->escalates[alert][person] = firing;
+}
+
 /* One name may stand for several instances: what fires counts more than what has ended. */
 static void note_all(struct selftest_hook *hook, const struct json *alerts, bool firing)
 {
@@ -47,11 +58,12 @@ static void note_all(struct selftest_hook *hook, const struct json *alerts, bool
         const struct json *alert = json_at(alerts, i);
         const char *status = json_get_str(alert, "status");
         const char *name = json_get_str(json_get(alert, "labels"), "alertname");
+        const char *to = json_get_str(json_get(alert, "labels"), "escalation");
         if (!status || !name || (strcmp(status, "firing") == 0) != firing)
             continue;
         for (size_t k = 0; k < rules_alert_count; k++)
             if (strcmp(rules_alerts[k].name, name) == 0)
-                hook->fires[k] = firing;
+                note(hook, k, to, firing);
     }
 }
 
@@ -120,6 +132,15 @@ bool selftest_hook_fires(struct selftest_hook *hook, size_t i)
     bool fires = hook->fires[i];
     (void)pthread_mutex_unlock(&hook->lock);
     return fires;
+}
+
+bool selftest_hook_escalates(struct selftest_hook *hook, size_t i, unsigned to)
+{
+    REQUIRE(to < RULES_PERSON_COUNT);
+    (void)pthread_mutex_lock(&hook->lock);
+    bool escalates = hook->escalates[i][to];
+    (void)pthread_mutex_unlock(&hook->lock);
+    return escalates;
 }
 
 size_t selftest_hook_notifications(struct selftest_hook *hook)

@@ -6,16 +6,41 @@
 #include "rules/rules_internal.h"
 #include "service/service.h"
 
+/* "team lead, second engineer after 30m; engineering manager after 2h" */
+static void write_later(struct buf *out, enum rules_severity severity)
+{
+    const char *after = NULL;
+
+    for (size_t i = 0; i < rules_escalation_count; i++) {
+        const struct rules_escalation *row = &rules_escalations[i];
+        if (row->severity != severity)
+            continue;
+        if (after && strcmp(after, row->after) != 0)
+            buf_printf(out, " after %s; ", after);
+        else if (after)
+            buf_add_str(out, ", ");
+        buf_add_str(out, rules_person_name(row->to));
+        if (row->when == RULES_BUSINESS_DAYS)
+            buf_add_str(out, " (business days, 9 to 17 UTC)");
+        after = row->after;
+    }
+    if (after)
+        buf_printf(out, " after %s", after);
+    else
+        buf_add_str(out, "nobody");
+}
+
 static void write_severities(struct buf *out)
 {
     buf_add_str(out, "## Severities and escalation\n\n"
-                     "| severity | name | label | response within | first | after 30 minutes | "
-                     "after 2 hours |\n|---|---|---|---|---|---|---|\n");
+                     "| severity | name | label | response within | first | while it fires on |\n"
+                     "|---|---|---|---|---|---|\n");
     for (enum rules_severity i = 0; i < RULES_SEVERITY_COUNT; i++) {
         const struct rules_severity_row *row = rules_severity(i);
-        buf_printf(out, "| **%s** | %s | `%s` | %s | %s | %s | %s |\n", rules_severity_id(i),
-                   row->name, row->label, row->response, row->first, row->after_30_minutes,
-                   row->after_2_hours);
+        buf_printf(out, "| **%s** | %s | `%s` | %s | %s | ", rules_severity_id(i), row->name,
+                   row->label, row->response, row->first);
+        write_later(out, i);
+        buf_add_str(out, " |\n");
     }
 }
 

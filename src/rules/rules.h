@@ -21,7 +21,20 @@ struct rules_severity_row {
     const char *label; /* of Prometheus: critical, warning, info */
     const char *name;
     const char *response; /* duration */
-    const char *first, *after_30_minutes, *after_2_hours;
+    const char *first;    /* who is asked */
+};
+enum rules_person {
+    RULES_TEAM_LEAD,
+    RULES_SECOND_ENGINEER,
+    RULES_MANAGER, /* one for all teams */
+    RULES_PERSON_COUNT
+};
+enum rules_when { RULES_ALWAYS, RULES_BUSINESS_DAYS };
+struct rules_escalation {
+    enum rules_severity severity;
+    const char *after; /* duration, since it fires */
+    enum rules_person to;
+    enum rules_when when;
 };
 struct rules_alert {
     const char *name;
@@ -42,10 +55,14 @@ extern const struct rules_alert rules_alerts[];
 extern const size_t rules_alert_count;
 extern const struct rules_record rules_records[];
 extern const size_t rules_record_count;
+extern const struct rules_escalation rules_escalations[];
+extern const size_t rules_escalation_count;
 const struct rules_severity_row *rules_severity(enum rules_severity severity);
 const char *rules_severity_id(enum rules_severity severity); /* "P1", ... */
 const char *rules_team_id(enum rules_team team);             /* label: "ml-engineering", ... */
 const char *rules_team_name(enum rules_team team);           /* "ML Engineering", ... */
+const char *rules_person_id(enum rules_person person);       /* label: "team-lead", ... */
+const char *rules_person_name(enum rules_person person);     /* "team lead", ... */
 
 #define RULES_CHANGES_MAX 64
 
@@ -86,6 +103,8 @@ void rules_write_prometheus(struct buf *out, const struct rules_options *options
 void rules_write_rules(struct buf *out, const struct rules_options *options);
 /* For `promtool test rules`; i below rules_alert_count.  They hold for the table's own values. */
 void rules_write_test(struct buf *out, size_t i);
+/* Whom each alert asks, and when, in one file. */
+void rules_write_escalation_test(struct buf *out);
 void rules_write_alertmanager(struct buf *out, const struct rules_options *options);
 
 /* ---- Grafana ---- */

@@ -8,33 +8,24 @@
 #include "rules/rules.h"
 #include "rules/rules_internal.h"
 
-#define SEVERITY(...)
-#define RECORD(...)
-#define ALERT(...)
-#define INPUT(...)
-#define INHIBIT(...)
-
 static const struct rules_severity_row severities[] = {
-#undef SEVERITY
 #define SEVERITY(id, ...) [RULES_##id] = {__VA_ARGS__},
 #include "service/alerts.def"
 };
 _Static_assert(ARRAY_LEN(severities) == RULES_SEVERITY_COUNT, "one row for each severity");
 
-#define SEVERITY(...)
-#define ALERT(...)
-#define INPUT(...)
-#define INHIBIT(...)
+#define ESCALATION(severity, after, to, when) {RULES_##severity, after, RULES_##to, RULES_##when},
+const struct rules_escalation rules_escalations[] = {
+#include "service/alerts.def"
+};
+const size_t rules_escalation_count = ARRAY_LEN(rules_escalations);
+
 #define RECORD(...) {__VA_ARGS__},
 const struct rules_record rules_records[] = {
 #include "service/alerts.def"
 };
 const size_t rules_record_count = ARRAY_LEN(rules_records);
 
-#define SEVERITY(...)
-#define RECORD(...)
-#define INPUT(...)
-#define INHIBIT(...)
 #define ALERT(name, severity, team, dashboard, duration, threshold, kind, scope, ...)              \
     {name,      RULES_##severity, RULES_##team,  dashboard,  duration,                             \
      threshold, RULES_##kind,     RULES_##scope, __VA_ARGS__},
@@ -43,20 +34,18 @@ const struct rules_alert rules_alerts[] = {
 };
 const size_t rules_alert_count = ARRAY_LEN(rules_alerts);
 
-#define SEVERITY(...)
-#define RECORD(...)
-#define ALERT(...)
-#define INHIBIT(...)
 #define INPUT(alert, series, shape, bad, good) {alert, series, RULES_##shape, bad, good},
 const struct rules_input rules_inputs[] = {
 #include "service/alerts.def"
 };
 const size_t rules_input_count = ARRAY_LEN(rules_inputs);
 
-#define SEVERITY(...)
-#define RECORD(...)
-#define ALERT(...)
-#define INPUT(...)
+#define ALSO(...) {__VA_ARGS__},
+const struct rules_other_way rules_other_ways[] = {
+#include "service/alerts.def"
+};
+const size_t rules_other_way_count = ARRAY_LEN(rules_other_ways);
+
 #define INHIBIT(...) {__VA_ARGS__},
 const struct rules_inhibition rules_inhibitions[] = {
 #include "service/alerts.def"
@@ -89,6 +78,22 @@ const char *rules_team_name(enum rules_team team)
     _Static_assert(ARRAY_LEN(names) == RULES_TEAM_COUNT, "one name for each team");
 
     return names[team];
+}
+
+const char *rules_person_id(enum rules_person person)
+{
+    static const char *const ids[] = {"team-lead", "second-engineer", "engineering-manager"};
+    _Static_assert(ARRAY_LEN(ids) == RULES_PERSON_COUNT, "one id for each person");
+
+    return ids[person];
+}
+
+const char *rules_person_name(enum rules_person person)
+{
+    static const char *const names[] = {"team lead", "second engineer", "engineering manager"};
+    _Static_assert(ARRAY_LEN(names) == RULES_PERSON_COUNT, "one name for each person");
+
+    return names[person];
 }
 
 /* ---- durations ---- */
@@ -168,6 +173,14 @@ int64_t rules_alert_duration_ms(const struct rules_options *options, size_t aler
     for (size_t i = 0; i < options->change_count; i++)
         if (options->changes[i].alert == alert && options->changes[i].duration_ms >= 0)
             ms = options->changes[i].duration_ms;
+    return rules_scaled_ms(options, ms, 0);
+}
+
+int64_t rules_escalation_ms(const struct rules_options *options, size_t escalation)
+{
+    int64_t ms = 0;
+
+    REQUIRE(rules_parse_duration(&ms, str_of(rules_escalations[escalation].after)));
     return rules_scaled_ms(options, ms, 0);
 }
 

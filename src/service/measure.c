@@ -300,6 +300,7 @@ static void begin_series(struct measure *measure)
     begin_all(measure, METRIC_MODEL_SWAPS, 0, ARRAY_LEN(outcomes));
     begin_all(measure, METRIC_ACCESS_DENIED, 0, ARRAY_LEN(denials));
     begin_all(measure, METRIC_ERRORS, 1, ARRAY_LEN(errors));
+    begin_all(measure, METRIC_SHADOW_COMPARISONS, 0, 2);
     for (unsigned i = 0; i < endpoints->value_count; i++) {
         if (!strstr(endpoints->values[i], "/predict"))
             continue;
@@ -511,6 +512,13 @@ static void read_log(struct measure *measure, const struct prediction_log_state 
         metrics_set(measure->metrics, values[i].metric, NULL, values[i].value);
 }
 
+static void read_review(struct measure *measure, const struct service_review_state *review)
+{
+    metrics_set(measure->metrics, METRIC_REVIEW_PHOTOS, NULL, (double)review->photo_count);
+    metrics_set(measure->metrics, METRIC_REVIEW_BYTES, NULL, (double)review->bytes);
+    metrics_set(measure->metrics, METRIC_REVIEW_FAILED, NULL, (double)review->failed);
+}
+
 static void set_sides(struct metrics *metrics, size_t metric, double window, double baseline)
 {
     metrics_set(metrics, metric, (const unsigned[]){0}, window);
@@ -577,8 +585,12 @@ void measure_write(struct buf *out, struct measure *measure, const struct measur
         read_drift(measure, state->drift);
     if (state->drift_score >= 0)
         metrics_set(metrics, METRIC_DRIFT_SCORE, NULL, state->drift_score);
+    if (state->drift_alarm)
+        metrics_set(metrics, METRIC_DRIFT_ALARM, NULL, 1);
     if (state->log)
         read_log(measure, state->log);
+    if (state->review)
+        read_review(measure, state->review);
     read_process(measure);
     (void)pthread_mutex_lock(&measure->lock);
     metrics_write(out, metrics, openmetrics ? METRICS_OPENMETRICS : METRICS_TEXT);

@@ -5,6 +5,7 @@
 #include "metrics/metrics.h"
 #include "service/drift_monitor.h"
 #include "service/prediction_log.h"
+#include "service/review.h"
 #include "service/service.h"
 
 enum measure_reason {
@@ -52,11 +53,13 @@ uint64_t measure_predictions_total(const struct measure *measure);
 /* What gauges are read from, besides the process. */
 struct measure_state {
     const struct service_health *health;
-    const struct prediction_log_state *log; /* NULL: none is kept */
-    const struct drift_status *drift;       /* NULL: not told */
+    const struct prediction_log_state *log;    /* NULL: none is kept */
+    const struct service_review_state *review; /* NULL: no photos are kept */
+    const struct drift_status *drift;          /* NULL: not told */
     uint64_t memory_limit_bytes;
     double cpu_limit;   /* processors */
     double drift_score; /* reported in place of the real one; negative: not */
+    bool drift_alarm;   /* reported, also when there is none */
 };
 /* Reads the gauges, then writes everything. */
 void measure_write(struct buf *out, struct measure *measure, const struct measure_state *state,

@@ -140,6 +140,13 @@ void prediction_log_add(struct prediction_log *log, const struct service_record 
         (void)pthread_cond_signal(&log->work);
 }
 
+void prediction_log_lose(struct prediction_log *log)
+{
+    (void)pthread_mutex_lock(&log->lock);
+    log->state.dropped++;
+    (void)pthread_mutex_unlock(&log->lock);
+}
+
 void prediction_log_flush(struct prediction_log *log)
 {
     (void)pthread_mutex_lock(&log->lock);

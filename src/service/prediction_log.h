@@ -40,6 +40,8 @@ void prediction_log_close(struct prediction_log *log);
 /* Copies `record`, numbers the copy; never waits for the database.  A full ring sends it to the
  * spool, a full spool drops it. */
 void prediction_log_add(struct prediction_log *log, const struct service_record *record);
+/* Counts a record as dropped, and takes none: for trials of what happens then. */
+void prediction_log_lose(struct prediction_log *log);
 /* Returns when everything added before is in the database or the spool, or counted as dropped. */
 void prediction_log_flush(struct prediction_log *log);
 

@@ -52,6 +52,7 @@ static void record(struct service *service, const struct service_job *job)
         .evidence = verdict->quality,
     };
     char hash[HASH_HEX_SIZE];
+    struct service_faults faults;
 
     service_record_set_text(out.photo_sha256, hash_sha256_hex(hash, job->photo));
     if (service->options.review)
@@ -61,7 +62,11 @@ static void record(struct service *service, const struct service_job *job)
     service_record_set_text(out.key_id, job->key_id ? job->key_id : "");
     service_record_set_text(out.model_version, job->prediction.model_version);
     service_record_set_text(out.model_hash, job->prediction.model_hash);
-    prediction_log_add(service->options.log, &out);
+    fault_read(&faults, service->fault);
+    if (faults.records_lost)
+        prediction_log_lose(service->options.log);
+    else
+        prediction_log_add(service->options.log, &out);
 }
 
 /* took_us 0: nothing was computed. */
@@ -650,6 +655,7 @@ void service_write_metrics(struct buf *out, struct service *service, bool openme
 {
     struct service_health health;
     struct prediction_log_state log;
+    struct service_review_state review;
     struct service_faults faults;
     struct drift_status drift;
 
@@ -658,13 +664,17 @@ void service_write_metrics(struct buf *out, struct service *service, bool openme
     drift_monitor_read(&drift, service->drift);
     if (service->options.log)
         prediction_log_read(&log, service->options.log);
+    if (service->options.review)
+        service_review_read(&review, service->options.review);
     const struct measure_state state = {
         .health = &health,
         .log = service->options.log ? &log : NULL,
+        .review = service->options.review ? &review : NULL,
         .drift = &drift,
         .memory_limit_bytes = service->options.memory_limit_bytes,
         .cpu_limit = service->options.cpu_limit,
         .drift_score = faults.drift_score,
+        .drift_alarm = faults.drift_alarm,
     };
     measure_write(out, service->measure, &state, openmetrics);
 }

@@ -275,7 +275,9 @@ struct service_faults {
     int64_t descriptors;  /* held open */
     int64_t cpu_threads;  /* that do nothing, all the time */
     double drift_score;   /* that is reported, in [0, 1]; -1: the real one */
+    bool drift_alarm;     /* reported: a sequential detector's */
     bool model_unloaded;  /* reported */
+    bool records_lost;    /* no prediction is recorded: each counts as lost */
 };
 /* All faults at once: what is not asked for ends.  ST_CONFLICT: they are not allowed (the options);
  * ST_LIMIT names a value out of range; ST_NOMEM, ST_IO. */

@@ -16,7 +16,8 @@ RECEIVED, LOCK = [], threading.Lock()
 ALERTS = {"ServiceDown": ("infrastructure", "P1"), "ModelNotLoaded": ("ml-engineering", "P1"),
           "HighErrorRate": ("backend", "P2"), "AvailabilityBudgetBurnFast": ("backend", "P2"),
           "HighPredictionErrorRate": ("ml-engineering", "P2"),
-          "DriftDetected": ("ml-engineering", "P3"), "DriftWarning": ("ml-engineering", "P4")}
+          "DriftDetected": ("ml-engineering", "P3"), "DriftEarlyWarning": ("ml-engineering", "P3"),
+          "DriftWarning": ("ml-engineering", "P4")}
 
 
 class Hook(http.server.BaseHTTPRequestHandler):
@@ -52,9 +53,9 @@ def ask(port, method, path, value=None):
         connection.close()
 
 
-def fire(port, *names):
+def fire(port, *names, **labels):
     alerts = [{"labels": {"alertname": name, "job": "ai-detector-api", "team": ALERTS[name][0],
-                          "priority": ALERTS[name][1]}} for name in names]
+                          "priority": ALERTS[name][1], **labels}} for name in names]
     status, _ = ask(port, "POST", "/api/v2/alerts", alerts)
     check(status == 200, status)
 
@@ -69,6 +70,21 @@ def wait(what, condition):
 def states(port):
     return {alert["labels"]["alertname"]: alert["status"]["state"]
             for alert in ask(port, "GET", "/api/v2/alerts")[1]}
+
+
+def told(what, expected):
+    wait(what, lambda: len(RECEIVED) >= len(expected))
+    check(sorted(RECEIVED) == expected, RECEIVED)
+    RECEIVED.clear()
+
+
+def acknowledge(port, name):
+    """As `amtool silence add alertname=NAME` does."""
+    status, answer = ask(port, "POST", "/api/v2/silences", {
+        "matchers": [{"name": "alertname", "value": name, "isRegex": False}],
+        "startsAt": "2020-01-01T00:00:00Z", "endsAt": "2100-01-01T00:00:00Z",
+        "createdBy": "somebody", "comment": "on it"})
+    check(status == 200, answer)
 
 
 def settled(port, expected):
@@ -92,16 +108,21 @@ def run(start):
     try:
         wait("no Alertmanager", lambda: ask(port, "GET", "/api/v2/status")[0] == 200)
         fire(port, "HighErrorRate", "AvailabilityBudgetBurnFast", "HighPredictionErrorRate",
-             "DriftDetected", "DriftWarning")
+             "DriftDetected", "DriftEarlyWarning", "DriftWarning")
         settled(port, {"HighErrorRate": "active", "AvailabilityBudgetBurnFast": "active",
                        "HighPredictionErrorRate": "suppressed", "DriftDetected": "active",
-                       "DriftWarning": "suppressed"})
-        wait("two notifications", lambda: len(RECEIVED) >= 2)
-        check(sorted(RECEIVED) == [
+                       "DriftEarlyWarning": "suppressed", "DriftWarning": "suppressed"})
+        told("two notifications", [
             ("backend-P2", ["AvailabilityBudgetBurnFast", "HighErrorRate"]),
-            ("ml-engineering-P3", ["DriftDetected"])], RECEIVED)
+            ("ml-engineering-P3", ["DriftDetected"])])
         print("ok      the worse silences the lesser, one team is told once")
-        RECEIVED.clear()
+        fire(port, "HighErrorRate", escalation="team-lead")
+        told("no team lead", [("backend-team-lead", ["HighErrorRate"])])
+        acknowledge(port, "HighErrorRate")
+        fire(port, "HighErrorRate", escalation="engineering-manager")
+        fire(port, "AvailabilityBudgetBurnFast", escalation="engineering-manager")
+        told("no manager", [("engineering-manager", ["AvailabilityBudgetBurnFast"])])
+        print("ok      escalation, and an acknowledgement that holds it")
         fire(port, "ServiceDown", "ModelNotLoaded")
         wait("no page", lambda: RECEIVED)
         settled(port, {name: "active" if name == "ServiceDown" else "suppressed"
