@@ -144,6 +144,7 @@ static struct json *diagnosis_of(const struct service_drift *drift)
 {
     struct json *value = json_new_object();
     struct json *range = json_new_object();
+    struct json *examples = json_new_array();
 
     json_set_str(value, "story", drift->story);
     json_set_str(value, "story_help", drift->story_help);
@@ -161,6 +162,9 @@ static struct json *diagnosis_of(const struct service_drift *drift)
     json_set_number(value, "mmd", drift->mmd);
     json_set_number(value, "mmd_p", drift->mmd_p);
     json_set(value, "shifts", shifts_of(drift));
+    for (size_t i = 0; i < drift->example_count; i++)
+        json_append_str(examples, drift->examples[i]);
+    json_set(value, "examples", examples);
     return value;
 }
 

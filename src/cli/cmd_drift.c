@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "cli/drift_remote.h"
 #include "cli/drift_scores.h"
 #include "cli/drift_simulate.h"
 #include "cli/store.h"
@@ -366,6 +367,8 @@ int cmd_drift(const struct cli_arguments *arguments, struct err *err)
                       known ? arguments->operands[1] : action);
         return CLI_USAGE;
     }
+    if (cli_given(arguments, "url"))
+        return drift_remote(arguments, err);
     if (strcmp(action, "simulate") == 0)
         return drift_simulate(arguments, err);
     struct run *run = mem_alloc(1, sizeof *run);

@@ -500,13 +500,14 @@ const struct cli_command cli_commands[] = {
          "running service takes it up within a second; for another threshold its figures are made "
          "anew. baseline show lists them.\n\n"
          "status replays what was predicted since then: indicators, detectors, alarms, what moved "
-         "and in which photos. It ends with 1 when there is drift. GET /monitoring/drift tells "
-         "the same of a running service.\n\n"
+         "and in which photos. It ends with 1 when there is drift. With --url it prints what the "
+         "service running there sees (GET /monitoring/drift).\n\n"
          "history lists alarms, levels and baselines. simulate tries the detectors on made-up "
          "traffic: false alarms without a change, then predictions until each share of a new "
          "generator is found (docs/DRIFT.md).",
      .examples = "aidetect drift baseline save --since 7d\n"
                  "aidetect drift status\n"
+                 "aidetect drift status --url http://127.0.0.1:8080\n"
                  "aidetect drift simulate --share 0.05,0.25 --false-alarms 1",
      .run = cmd_drift},
     {.name = "store",

@@ -228,6 +228,12 @@ void service_read_drift(struct service_drift *out, struct service *service)
     fill_score(out, &status);
     fill_detectors(out, &status);
     fill_alarm(out, &status);
-    if (drift_monitor_diagnose(&diagnosis, service->drift))
-        fill_diagnosis(out, &diagnosis);
+    _Static_assert(SERVICE_DRIFT_EXAMPLES == DRIFT_EXAMPLES_MAX &&
+                       sizeof out->examples[0] == DRIFT_ID_SIZE,
+                   "examples are handed on as they are");
+    if (!drift_monitor_diagnose(&diagnosis, service->drift))
+        return;
+    fill_diagnosis(out, &diagnosis);
+    out->example_count = drift_monitor_examples(out->examples, service->drift, diagnosis.more_low,
+                                                diagnosis.more_top);
 }

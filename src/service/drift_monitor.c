@@ -613,3 +613,19 @@ bool drift_monitor_diagnose(struct drift_diagnosis *out, struct drift_monitor *m
     drift_window_close(&window);
     return engine != NULL;
 }
+
+size_t drift_monitor_examples(char out[DRIFT_EXAMPLES_MAX][DRIFT_ID_SIZE],
+                              struct drift_monitor *monitor, double low, double top)
+{
+    size_t found = 0;
+
+    (void)pthread_mutex_lock(&monitor->lock);
+    for (size_t i = monitor->window.count; i-- > 0 && found < DRIFT_EXAMPLES_MAX;) {
+        double probability = drift_window_at(&monitor->window, i)->probability;
+        const char *id = monitor->ids[drift_window_place(&monitor->window, i)];
+        if (id[0] && probability >= low && (probability < top || top >= 1))
+            memcpy(out[found++], id, DRIFT_ID_SIZE);
+    }
+    (void)pthread_mutex_unlock(&monitor->lock);
+    return found;
+}

@@ -321,6 +321,7 @@ struct service_drift_shift {
 
 #define SERVICE_DRIFT_DETECTORS 4
 #define SERVICE_DRIFT_SHIFTS    8
+#define SERVICE_DRIFT_EXAMPLES  5
 
 /* The last predictions against the baseline: docs/DRIFT.md. */
 struct service_drift {
@@ -354,6 +355,8 @@ struct service_drift {
     double more_low, more_top;       /* the range of probabilities that grew most */
     double more_window, more_before; /* its share of the window and of the baseline */
     struct service_drift_shift shifts[SERVICE_DRIFT_SHIFTS];
+    char examples[SERVICE_DRIFT_EXAMPLES][72]; /* requests in that range, the latest first */
+    size_t example_count;
     double threshold;
     const char *model_version;
     int64_t utc_us; /* now */

@@ -6,6 +6,10 @@ refuse() {
 refuse fly
 refuse baseline drop
 refuse status now
+refuse status --url somewhere
+refuse history --url http://127.0.0.1:9
+refuse status --url http://127.0.0.1:9 --scores scores.csv
+refuse status --url http://127.0.0.1:9 | tail -1
 refuse simulate --share 2
 refuse simulate --scores scores.csv
 printf 'label,probability\nreal,0.5\n' >scores.csv
