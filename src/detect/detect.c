@@ -31,6 +31,7 @@ struct detect_model {
     struct image_limits limits;
     double threshold;
     struct detect_band band;
+    enum detect_precision precision;
     char hash[HASH_HEX_SIZE];
 };
 
@@ -172,6 +173,55 @@ static struct detect_band band_of(const struct detect_convention *convention, do
                                 MAX_OF(probability_of(logit_of(stated->high) + moved), threshold)};
 }
 
+const char *detect_precision_name(enum detect_precision precision)
+{
+    return precision == DETECT_AUTO ? "auto" : nn_precision_name((enum nn_precision)precision);
+}
+
+bool detect_precision_read(enum detect_precision *out, const char *word)
+{
+    for (int i = 0; i < DETECT_PRECISION_COUNT; i++)
+        if (strcmp(word, detect_precision_name((enum detect_precision)i)) == 0) {
+            *out = (enum detect_precision)i;
+            return true;
+        }
+    return false;
+}
+
+static enum status open_network(struct nn_inference **out, const struct detect_model *model,
+                                enum detect_precision precision, struct err *err)
+{
+    _Static_assert((int)DETECT_FP32 == NN_FP32 && (int)DETECT_BF16 == NN_BF16 &&
+                       (int)DETECT_INT8 == NN_INT8 && (int)DETECT_AUTO == NN_PRECISION_COUNT,
+                   "the same order");
+    const struct nn_inference_options options = {
+        .batch = 1, .precision = (enum nn_precision)precision, .input_max = DETECT_FRONTEND_MAX};
+
+    return nn_inference_open(out, model->weights->graph, model->weights->values, &options, err);
+}
+
+/* Whether a form is there shows when the network is compiled; oneDNN keeps what it compiled, so
+ * that sessions open faster afterwards. */
+static enum status take_precision(struct detect_model *model, enum detect_precision asked,
+                                  struct err *err)
+{
+    static const enum detect_precision by_speed[] = {DETECT_INT8, DETECT_BF16, DETECT_FP32};
+    bool automatic = asked == DETECT_AUTO;
+    enum status st = ST_UNSUPPORTED;
+
+    if (asked == DETECT_FP32) /* there on every processor; sessions compile it */
+        return ST_OK;
+    for (size_t i = 0; i < ARRAY_LEN(by_speed) && st == ST_UNSUPPORTED; i++) {
+        struct nn_inference *network = NULL;
+        if (!automatic && asked != by_speed[i])
+            continue;
+        st = open_network(&network, model, by_speed[i], err);
+        nn_inference_close(network);
+        model->precision = by_speed[i];
+    }
+    return st;
+}
+
 enum status detect_model_open(struct detect_model **out, const char *path,
                               const struct detect_options *options, struct err *err)
 {
@@ -200,6 +250,8 @@ enum status detect_model_open(struct detect_model **out, const char *path,
         model->threshold = options->threshold;
     if (options && options->fpr != 0)
         st = take_threshold_at(model, options->fpr, err);
+    if (st == ST_OK && options)
+        st = take_precision(model, options->precision, err);
     if (st == ST_OK && !(model->threshold > 0 && model->threshold < 1))
         st = err_set(err, ST_INVALID, "a threshold of %g is outside 0 to 1", model->threshold);
     if (st != ST_OK) {
@@ -239,6 +291,11 @@ struct detect_band detect_model_band(const struct detect_model *model)
     return model->band;
 }
 
+enum detect_precision detect_model_precision(const struct detect_model *model)
+{
+    return model->precision;
+}
+
 /* Session --------------------------------------------------------------------------------- */
 
 static enum status open_memory(struct detect_session *session, struct err *err)
@@ -262,12 +319,10 @@ static enum status open_memory(struct detect_session *session, struct err *err)
 enum status detect_session_open(struct detect_session **out, const struct detect_model *model,
                                 struct err *err)
 {
-    const struct nn_inference_options options = {.batch = 1, .precision = NN_FP32};
     struct detect_session *session = mem_alloc(1, sizeof *session);
 
     session->model = model;
-    enum status st = nn_inference_open(&session->network, model->weights->graph,
-                                       model->weights->values, &options, err);
+    enum status st = open_network(&session->network, model, model->precision, err);
     if (st == ST_OK)
         st = open_memory(session, err);
     if (st != ST_OK) {

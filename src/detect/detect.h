@@ -51,7 +51,21 @@ enum detect_quality {
 const char *detect_quality_name(unsigned i);
 const char *detect_quality_help(unsigned i);
 
+/* How the network computes.  The short forms are faster where the processor has them; fp32 gives
+ * the same probability on every machine. */
+enum detect_precision {
+    DETECT_FP32,
+    DETECT_BF16,
+    DETECT_INT8,
+    DETECT_AUTO, /* the fastest that processor and model can do */
+    DETECT_PRECISION_COUNT
+};
+const char *detect_precision_name(enum detect_precision precision); /* "fp32", ..., "auto" */
+/* False for another word than those. */
+bool detect_precision_read(enum detect_precision *out, const char *word);
+
 struct detect_options {
+    enum detect_precision precision;
     size_t bytes_max;     /* encoded file; 0: 10 MB */
     uint64_t pixels_max;  /* 0: 50 million */
     uint32_t side_max_px; /* 0: 16,384 */
@@ -109,13 +123,14 @@ struct detect_session;
 
 /* Maps and checks a weights file; options may be NULL for the defaults.
  * Errors: ST_NOT_FOUND, ST_CORRUPT (names what is wrong), ST_LIMIT; ST_UNSUPPORTED when the model
- * states no threshold for `fpr`. */
+ * states no threshold for `fpr`, or the processor or the network lacks what `precision` needs. */
 enum status detect_model_open(struct detect_model **out, const char *path,
                               const struct detect_options *options, struct err *err) MUST_USE;
 void detect_model_close(struct detect_model *model);                /* NULL is fine */
 const char *detect_model_version(const struct detect_model *model); /* "aidetect-1" */
 const char *detect_model_hash(const struct detect_model *model);    /* SHA-256 of the file, hex */
 double detect_model_threshold(const struct detect_model *model);
+enum detect_precision detect_model_precision(const struct detect_model *model); /* never auto */
 /* The model's band; for another threshold than the model's own it is moved by as much, in log-odds.
  * A model that states none leaves 0.4 undecided on both sides of the threshold. */
 struct detect_band detect_model_band(const struct detect_model *model);

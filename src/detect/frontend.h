@@ -11,6 +11,7 @@
  * a JPEG block has a window that does. */
 #define DETECT_FRONTEND_MARGIN   8
 #define DETECT_FRONTEND_SIDE_MAX 256
+#define DETECT_FRONTEND_MAX      2.0f /* most channels' largest output; few of the last are beyond */
 
 /* Channels, of 8-bit values, each clamped to a few grey levels, because what is larger is content:
  * 0-2 colour minus its 3x3 median (as FerretNet, 2025); 3-5 crossed differences of colour

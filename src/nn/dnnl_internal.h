@@ -18,6 +18,13 @@ enum status nn_dnnl_allocate(void **out, struct nn_program *program, size_t byte
 /* Descriptors of float32 tensors; an activation is in the program's layout. */
 dnnl_memory_desc_t nn_dnnl_tensor(const struct nn_program *program, const struct nn_tensor *tensor);
 dnnl_memory_desc_t nn_dnnl_vector(int count);
+dnnl_data_type_t nn_dnnl_type(enum nn_element element);
+bool nn_dnnl_is_byte(enum nn_element element);
+
+/* Attributes that multiply each result: by scales[0] (mask 0), or by one scale for each place of
+ * the dimension whose bit is in mask.  Out: *out is the caller's. */
+enum status nn_dnnl_scales(dnnl_primitive_attr_t *out, int count, int mask, const float *scales,
+                           struct err *err) MUST_USE;
 
 /* Whether the processor has an implementation at all, a reference one included. */
 bool nn_dnnl_implemented(const struct nn_program *program, const_dnnl_op_desc_t operation,
@@ -40,10 +47,12 @@ enum status nn_dnnl_add_argument(struct nn_program *program, struct step *step, 
                                  const dnnl_memory_desc_t *desc, const void *at,
                                  struct err *err) MUST_USE;
 
-/* One reorder step; `from` and `to` are different layouts of the same tensor. */
+/* One reorder step; `from` and `to` are different layouts or types of the same tensor; attributes
+ * may be NULL. */
 enum status nn_dnnl_add_reorder(struct nn_program *program, const dnnl_memory_desc_t *from,
                                 const void *from_at, const dnnl_memory_desc_t *to,
-                                const void *to_at, struct err *err) MUST_USE;
+                                const void *to_at, const_dnnl_primitive_attr_t attributes,
+                                struct err *err) MUST_USE;
 
 /* Runs the last step once, now, and takes it out of the program. */
 enum status nn_dnnl_run_last(struct nn_program *program, struct err *err) MUST_USE;

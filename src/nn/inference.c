@@ -1,12 +1,15 @@
 #include "nn/inference.h"
 
+#include <math.h>
 #include <string.h>
+
+#define REACH_DEVIATIONS 6 /* of a norm's output; what is beyond is clipped */
 
 struct nn_inference {
     const struct nn_graph *graph;
     struct arena *arena;
     struct nn_program *program;
-    int batch;
+    struct nn_inference_options options;
     struct nn_tensor outputs[NN_NODES_MAX];
     struct nn_tensor input, output; /* the two ends, channels-last */
 };
@@ -46,7 +49,7 @@ static enum status take_block(float **out, struct pool *pool, struct nn_inferenc
                               int index, struct err *err)
 {
     const struct nn_node *node = &inference->graph->nodes[index];
-    size_t bytes = node_bytes(node, inference->batch);
+    size_t bytes = node_bytes(node, inference->options.batch);
     int best = -1;
 
     for (int i = 0; i < pool->count; i++)
@@ -93,7 +96,9 @@ static enum status fold(float **weight, float **bias, struct nn_inference *infer
 static enum status add_conv(struct nn_inference *inference, const struct nn_node *node,
                             const struct nn_tensor *out, const float *values, struct err *err)
 {
-    const struct nn_conv conv = {.kernel = node->kernel,
+    const struct nn_conv conv = {.added_step =
+                                     node->add >= 0 ? inference->outputs[node->add].step : 0,
+                                 .kernel = node->kernel,
                                  .stride = node->stride,
                                  .pad = node->pad,
                                  .depthwise = node->depthwise,
@@ -163,12 +168,47 @@ static enum status add_step(struct nn_inference *inference, const struct nn_node
     return ST_OK;
 }
 
+/* The largest output to expect of a layer with a norm and relu: over the training photos, a norm's
+ * outputs have its shift as mean and its scale as deviation. */
+static float reach_of(const struct nn_inference *inference, const struct nn_node *node,
+                      const float *values)
+{
+    const float *scale = value_of(inference, values, node->norm_weight);
+    const float *shift = value_of(inference, values, node->norm_bias);
+    float reach = 0;
+
+    for (int c = 0; c < node->channels; c++)
+        reach = MAX_OF(reach, shift[c] + REACH_DEVIATIONS * fabsf(scale[c]));
+    if (node->add >= 0)
+        reach += inference->outputs[node->add].step * UINT8_MAX;
+    return reach > 0 ? reach : 1;
+}
+
+static void choose_element(struct nn_tensor *out, const struct nn_inference *inference, int index,
+                           const float *values)
+{
+    const struct nn_node *node = &inference->graph->nodes[index];
+    enum nn_precision precision = inference->options.precision;
+
+    if (precision == NN_FP32 || index == inference->graph->node_count - 1)
+        return;
+    if (precision == NN_BF16) {
+        out->element = NN_BFLOAT16;
+    } else if (index == 0) {
+        out->element = NN_SIGNED_BYTE;
+        out->step = inference->options.input_max / INT8_MAX;
+    } else {
+        out->element = NN_UNSIGNED_BYTE;
+        out->step = reach_of(inference, node, values) / UINT8_MAX;
+    }
+}
+
 static enum status add_node(struct nn_inference *inference, struct pool *memory, int index,
                             const float *values, struct err *err)
 {
     const struct nn_node *node = &inference->graph->nodes[index];
     struct nn_tensor out = {
-        .n = inference->batch, .c = node->channels, .h = node->height, .w = node->width};
+        .n = inference->options.batch, .c = node->channels, .h = node->height, .w = node->width};
     enum status st = ST_OK;
 
     if (node->add >= 0) {
@@ -180,6 +220,7 @@ static enum status add_node(struct nn_inference *inference, struct pool *memory,
     }
     if (st != ST_OK)
         return st;
+    choose_element(&out, inference, index, values);
     inference->outputs[index] = out;
     return add_step(inference, node, &out, values, err);
 }
@@ -191,7 +232,9 @@ static enum status open_end(struct nn_tensor *end, struct nn_inference *inferenc
     const struct nn_node *node = &inference->graph->nodes[index];
     struct nn_tensor tensor = inference->outputs[index];
 
-    if (layout == NN_BLOCKED && !nn_node_fits_blocks(node, NN_BLOCK)) {
+    if (tensor.element != NN_FLOAT ||
+        (layout == NN_BLOCKED && !nn_node_fits_blocks(node, NN_BLOCK))) {
+        tensor.element = NN_FLOAT;
         tensor.at = ARENA_NEW(inference->arena, float, nn_tensor_count(&tensor));
         if (!tensor.at)
             return err_set(err, ST_NOMEM, "no room for layer '%s'", node->name);
@@ -206,6 +249,9 @@ static enum status add_input(struct nn_inference *inference, enum nn_layout layo
 
     if (st != ST_OK || inference->input.at == inference->outputs[0].at)
         return st;
+    if (inference->outputs[0].element != NN_FLOAT)
+        return nn_program_convert(inference->program, &inference->outputs[0], &inference->input,
+                                  err);
     return nn_program_import(inference->program, &inference->outputs[0], &inference->input, err);
 }
 
@@ -224,9 +270,11 @@ static enum status add_output(struct nn_inference *inference, enum nn_layout lay
 static enum status build(struct nn_inference *inference, const float *values, struct err *err)
 {
     struct pool memory = {0};
-    enum nn_layout layout = nn_program_forward_layout(inference->graph);
+    enum nn_layout layout = inference->options.precision == NN_INT8
+                                ? NN_CHANNELS_LAST /* blocks have no fast kernels for bytes */
+                                : nn_program_forward_layout(inference->graph);
     enum status st =
-        arena_open(&inference->arena, arena_bytes(inference->graph, inference->batch), err);
+        arena_open(&inference->arena, arena_bytes(inference->graph, inference->options.batch), err);
 
     if (st == ST_OK)
         st = nn_program_open(&inference->program, layout, inference->arena, err);
@@ -242,19 +290,61 @@ static enum status build(struct nn_inference *inference, const float *values, st
     return st == ST_OK ? nn_program_finish(inference->program, err) : st;
 }
 
+const char *nn_precision_name(enum nn_precision precision)
+{
+    static const char *const names[] = {"fp32", "bf16", "int8"};
+    _Static_assert(ARRAY_LEN(names) == NN_PRECISION_COUNT, "one name for each");
+
+    return names[precision];
+}
+
+static bool has_bounded_output(const struct nn_graph *graph, const struct nn_node *node)
+{
+    return node->norm && node->relu && (node->add < 0 || graph->nodes[node->add].op != NN_INPUT);
+}
+
+static enum status check_precision(const struct nn_graph *graph,
+                                   const struct nn_inference_options *options, struct err *err)
+{
+    enum nn_precision precision = options->precision;
+    const char *name = nn_precision_name(precision);
+
+    if (precision == NN_FP32)
+        return ST_OK;
+    if (!nn_program_has_elements(precision == NN_BF16 ? NN_BFLOAT16 : NN_UNSIGNED_BYTE))
+        return err_set(err, ST_UNSUPPORTED, "this processor has no fast %s arithmetic", name);
+    if (precision == NN_INT8 && !(options->input_max > 0))
+        return err_set(err, ST_INVALID, "int8 needs the largest input, not %g",
+                       (double)options->input_max);
+    for (int i = 1; i < graph->node_count; i++) {
+        const struct nn_node *node = &graph->nodes[i];
+        if ((node->op != NN_CONV && node->op != NN_LINEAR) || node->depthwise)
+            return err_set(err, ST_UNSUPPORTED, "layer '%s' is no dense convolution: no %s",
+                           node->name, name);
+        if (i + 1 == graph->node_count && node->add >= 0)
+            return err_set(err, ST_UNSUPPORTED, "layer '%s', the last one, adds another: no %s",
+                           node->name, name);
+        if (precision == NN_INT8 && i + 1 < graph->node_count && !has_bounded_output(graph, node))
+            return err_set(err, ST_UNSUPPORTED, "layer '%s' has no norm and relu: no int8",
+                           node->name);
+    }
+    return ST_OK;
+}
+
 enum status nn_inference_open(struct nn_inference **out, const struct nn_graph *graph,
                               const float *values, const struct nn_inference_options *options,
                               struct err *err)
 {
     if (options->batch < 1 || options->batch > 256)
         return err_set(err, ST_LIMIT, "a batch of %d is outside 1 to 256", options->batch);
-    if (options->precision != NN_FP32)
-        return err_set(err, ST_UNSUPPORTED, "only fp32 inference is built");
+    enum status st = check_precision(graph, options, err);
+    if (st != ST_OK)
+        return st;
 
     struct nn_inference *inference = mem_alloc(1, sizeof *inference);
     inference->graph = graph;
-    inference->batch = options->batch;
-    enum status st = build(inference, values, err);
+    inference->options = *options;
+    st = build(inference, values, err);
     if (st != ST_OK) {
         nn_inference_close(inference);
         return st;

@@ -6,18 +6,21 @@
 #include "nn/graph.h"
 #include "nn/program.h"
 
-/* How activations and weights are held.  NN_FP32 is the only one built so far; the others are
- * refused with ST_UNSUPPORTED until their accuracy is proven. */
-enum nn_precision { NN_FP32, NN_BF16, NN_INT8 };
+/* How activations and weights are held; inputs and outputs are floats in any.  The short ones are
+ * for networks of dense convolutions on processors that multiply them faster.  Bytes need a norm
+ * and a relu in each layer but the last: what the norm learned says how far its outputs reach. */
+enum nn_precision { NN_FP32, NN_BF16, NN_INT8, NN_PRECISION_COUNT };
+const char *nn_precision_name(enum nn_precision precision); /* "fp32", "bf16", "int8" */
 
 struct nn_inference_options {
     int batch; /* inputs a run, 1..256; baked in */
     enum nn_precision precision;
+    float input_max; /* NN_INT8: inputs are clipped to +- this */
 };
 
 struct nn_inference;
 
-/* `values` is read during opening only. */
+/* `values` is read during opening only.  Errors: ST_UNSUPPORTED names what the precision lacks. */
 enum status nn_inference_open(struct nn_inference **out, const struct nn_graph *graph,
                               const float *values, const struct nn_inference_options *options,
                               struct err *err) MUST_USE;

@@ -234,7 +234,8 @@ dnnl_memory_desc_t nn_dnnl_tensor(const struct nn_program *program, const struct
     dnnl_dims_t dims = {tensor->n, tensor->c, tensor->h, tensor->w};
     dnnl_format_tag_t tag = program->layout == NN_BLOCKED ? dnnl_nChw16c : dnnl_nhwc;
 
-    REQUIRE(dnnl_memory_desc_init_by_tag(&desc, 4, dims, dnnl_f32, tag) == dnnl_success);
+    REQUIRE(dnnl_memory_desc_init_by_tag(&desc, 4, dims, nn_dnnl_type(tensor->element), tag) ==
+            dnnl_success);
     return desc;
 }
 
@@ -381,13 +382,15 @@ enum status nn_dnnl_add_primitive(struct step **out, struct nn_program *program,
 
 enum status nn_dnnl_add_reorder(struct nn_program *program, const dnnl_memory_desc_t *from,
                                 const void *from_at, const dnnl_memory_desc_t *to,
-                                const void *to_at, struct err *err)
+                                const void *to_at, const_dnnl_primitive_attr_t attributes,
+                                struct err *err)
 {
     dnnl_primitive_desc_t desc = NULL;
     struct step *step = NULL;
-    enum status st = nn_dnnl_check(
-        dnnl_reorder_primitive_desc_create(&desc, from, program->engine, to, program->engine, NULL),
-        "reorder", err);
+    enum status st =
+        nn_dnnl_check(dnnl_reorder_primitive_desc_create(&desc, from, program->engine, to,
+                                                         program->engine, attributes),
+                      "reorder", err);
 
     if (st != ST_OK)
         return st;

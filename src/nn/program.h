@@ -7,10 +7,21 @@
 #include "base/base.h"
 #include "base/mem.h"
 
-/* n * c * h * w floats, in the layout of their program. */
+/* How the numbers of a tensor are held.  Only convolutions and nn_program_convert know short ones.
+ */
+enum nn_element {
+    NN_FLOAT,
+    NN_BFLOAT16,
+    NN_SIGNED_BYTE,  /* value = byte * step; what is beyond the range is clipped */
+    NN_UNSIGNED_BYTE /* the same, after a relu */
+};
+
+/* n * c * h * w elements, in the layout of their program. */
 struct nn_tensor {
-    float *at;
+    float *at; /* the memory; its elements are floats only when `element` says so */
     int n, c, h, w;
+    enum nn_element element;
+    float step; /* of bytes; else unused */
 };
 size_t nn_tensor_count(const struct nn_tensor *tensor);
 
@@ -29,6 +40,8 @@ struct nn_graph;
 enum nn_layout nn_program_layout(const struct nn_graph *graph);
 /* The same for a forward pass alone: channels may be padded, input and output copied. */
 enum nn_layout nn_program_forward_layout(const struct nn_graph *graph);
+/* Whether this processor multiplies such elements faster than floats. */
+bool nn_program_has_elements(enum nn_element element);
 
 struct nn_program;
 
@@ -48,13 +61,15 @@ enum status nn_program_tensor(struct nn_tensor *out, struct nn_program *program,
 
 struct nn_conv {
     int kernel, stride, pad;
-    bool depthwise; /* one filter a channel */
-    bool add;       /* forward: adds what `out` holds before the step */
-    bool relu;      /* forward: max(x, 0) last */
-    bool constant;  /* forward: weights never change, pack them once, now */
+    bool depthwise;   /* one filter a channel */
+    bool add;         /* forward: adds what `out` holds before the step */
+    bool relu;        /* forward: max(x, 0) last */
+    bool constant;    /* forward: weights never change, pack them once, now */
+    float added_step; /* forward, bytes: the step of what `add` adds */
 };
 
-/* Weights are (out, in / groups, kernel, kernel); bias (out) or NULL. */
+/* Weights are (out, in / groups, kernel, kernel); bias (out) or NULL.  Forward, with `constant`:
+ * `in` may be of short elements; weights are rounded to fit them, each filter by its own step. */
 enum status nn_program_conv(struct nn_program *program, const struct nn_conv *conv,
                             const struct nn_tensor *in, const float *weight, const float *bias,
                             const struct nn_tensor *out, struct err *err) MUST_USE;
@@ -113,6 +128,10 @@ enum status nn_program_relu_backward(struct nn_program *program, const struct nn
                                      struct err *err) MUST_USE; /* gradient *= out > 0 */
 enum status nn_program_accumulate(struct nn_program *program, const struct nn_tensor *out,
                                   const struct nn_tensor *more, struct err *err) MUST_USE;
+
+/* From floats, channels-last, to a tensor of short elements in the program's layout. */
+enum status nn_program_convert(struct nn_program *program, const struct nn_tensor *out,
+                               const struct nn_tensor *channels_last, struct err *err) MUST_USE;
 
 /* Copies between a channels-last tensor and one in the program's layout. */
 enum status nn_program_import(struct nn_program *program, const struct nn_tensor *out,

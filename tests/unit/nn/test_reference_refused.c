@@ -25,13 +25,13 @@ int __wrap_dnnl_primitive_desc_query(const void *desc, int what, int index, void
     return status;
 }
 
-static const char network[] = "input x channels=16 side=8\n"
-                              "conv stem out=16 kernel=3 norm relu\n"
-                              "conv deep kernel=3 depthwise norm relu\n"
-                              "conv sum out=16 kernel=3 norm add=stem relu\n"
-                              "max_pool most kernel=2 stride=2\n"
-                              "average_pool mean\n"
-                              "linear head out=16\n";
+static const char mixed[] = "input x channels=16 side=8\n"
+                            "conv stem out=16 kernel=3 norm relu\n"
+                            "conv deep kernel=3 depthwise norm relu\n"
+                            "conv sum out=16 kernel=3 norm add=stem relu\n"
+                            "max_pool most kernel=2 stride=2\n"
+                            "average_pool mean\n"
+                            "linear head out=16\n";
 
 static enum status open_training(const struct nn_graph *graph, const float *values, struct err *err)
 {
@@ -43,10 +43,17 @@ static enum status open_training(const struct nn_graph *graph, const float *valu
     return st;
 }
 
-static enum status open_inference(const struct nn_graph *graph, const float *values,
-                                  struct err *err)
+static const char dense[] = "input x channels=16 side=8\n"
+                            "conv stem out=32 kernel=3 norm relu\n"
+                            "conv deep out=32 kernel=3 norm relu\n"
+                            "conv sum out=32 kernel=3 norm add=stem relu\n"
+                            "conv head out=16\n";
+
+static enum status open_precision(const struct nn_graph *graph, const float *values,
+                                  enum nn_precision precision, struct err *err)
 {
-    const struct nn_inference_options options = {.batch = 1};
+    const struct nn_inference_options options = {
+        .batch = 1, .precision = precision, .input_max = 1};
     struct nn_inference *inference = NULL;
     enum status st = nn_inference_open(&inference, graph, values, &options, err);
 
@@ -55,8 +62,25 @@ static enum status open_inference(const struct nn_graph *graph, const float *val
     return st;
 }
 
+static enum status open_inference(const struct nn_graph *graph, const float *values,
+                                  struct err *err)
+{
+    return open_precision(graph, values, NN_FP32, err);
+}
+
+static enum status open_bf16(const struct nn_graph *graph, const float *values, struct err *err)
+{
+    return open_precision(graph, values, NN_BF16, err);
+}
+
+static enum status open_int8(const struct nn_graph *graph, const float *values, struct err *err)
+{
+    return open_precision(graph, values, NN_INT8, err);
+}
+
 /* Refuses the 1st, 2nd, ... primitive until none is left; how many there were. */
-static int refuse_each(enum status (*open)(const struct nn_graph *graph, const float *values,
+static int refuse_each(const char *network,
+                       enum status (*open)(const struct nn_graph *graph, const float *values,
                                            struct err *err))
 {
     struct nn_graph *graph = NULL;
@@ -70,7 +94,8 @@ static int refuse_each(enum status (*open)(const struct nn_graph *graph, const f
         calls = 0;
         enum status st = open(graph, values, &err);
         if (calls <= pretend) {
-            assert_int_equal(st, ST_OK);
+            if (st != ST_OK)
+                fail_msg("%s", err.msg);
             break;
         }
         assert_int_equal(st, ST_UNSUPPORTED);
@@ -88,20 +113,31 @@ static int refuse_each(enum status (*open)(const struct nn_graph *graph, const f
 static void test_inference(void **state)
 {
     (void)state;
-    assert_int_equal(refuse_each(open_inference), 6); /* one a layer: norms are folded */
+    assert_int_equal(refuse_each(mixed, open_inference), 6); /* one a layer: norms are folded */
+}
+
+/* Elsewhere unit.nn.precision holds that the processor is refused. */
+static void test_short_elements(void **state)
+{
+    (void)state;
+    if (nn_program_has_elements(NN_BFLOAT16))
+        assert_int_equal(refuse_each(dense, open_bf16), 4);
+    if (nn_program_has_elements(NN_UNSIGNED_BYTE))
+        assert_int_equal(refuse_each(dense, open_int8), 4);
 }
 
 static void test_training(void **state)
 {
     (void)state;
     /* forward 6 and 3 norms; backward 4 weights and 3 data, 3 norms, 2 pools */
-    assert_true(refuse_each(open_training) >= 21);
+    assert_true(refuse_each(mixed, open_training) >= 21);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inference),
+        cmocka_unit_test(test_short_elements),
         cmocka_unit_test(test_training),
     };
 
