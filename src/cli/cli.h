@@ -115,10 +115,10 @@ void cli_print_completion(FILE *out); /* bash */
  * ST_NOT_FOUND names the places. */
 enum status cli_find_model(char *out, size_t size, const char *given, struct err *err) MUST_USE;
 
-/* The value of --threshold, NULL when it was not given: a number from 0.0001 to 0.9999, "fpr:0.01"
- * or "fpr:0.05".  ST_INVALID names the value. */
-enum status cli_read_threshold(struct detect_options *out, const char *text,
-                               struct err *err) MUST_USE;
+/* What --threshold (a number from 0.0001 to 0.9999, "fpr:0.01" or "fpr:0.05"; absent: the model's)
+ * and --precision say.  ST_INVALID names the value. */
+enum status cli_read_judging(struct detect_options *out, const struct cli_arguments *arguments,
+                             struct err *err) MUST_USE;
 
 struct service_loaded_config;
 /* The service's settings: defaults, the file (`file`, $AIDETECT_CONFIG, configs/aidetect.yaml,

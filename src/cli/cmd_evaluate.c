@@ -269,7 +269,7 @@ int cmd_evaluate(const struct cli_arguments *arguments, struct err *err)
 
     struct detect_options detection;
     if (check(&options, arguments, err) != ST_OK ||
-        cli_read_threshold(&detection, cli_text(arguments, "threshold"), err) != ST_OK)
+        cli_read_judging(&detection, arguments, err) != ST_OK)
         return CLI_USAGE;
 
     enum status st = open_inputs(&evaluation, arguments, &detection, err);

@@ -116,7 +116,7 @@ int cmd_explain(const struct cli_arguments *arguments, struct err *err)
     char path[PATH_SIZE];
     int code = CLI_IO;
 
-    if (cli_read_threshold(&options, cli_text(arguments, "threshold"), err) != ST_OK)
+    if (cli_read_judging(&options, arguments, err) != ST_OK)
         return CLI_USAGE;
     enum status st = cli_find_model(path, sizeof path, cli_text(arguments, "model"), err);
     if (st == ST_OK)

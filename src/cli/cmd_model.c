@@ -67,16 +67,18 @@ static enum status open_weights(struct nn_weights **out, char path[PATH_SIZE],
 
 static int show(const struct cli_arguments *arguments, struct err *err)
 {
+    const struct detect_options fastest = {.precision = DETECT_AUTO};
     struct nn_weights *weights = NULL;
     struct detect_model *model = NULL;
     char path[PATH_SIZE];
 
     enum status st = open_weights(&weights, path, arguments, err);
     if (st == ST_OK)
-        st = detect_model_open(&model, path, NULL, err);
+        st = detect_model_open(&model, path, &fastest, err);
     if (st == ST_OK) {
         printf("%-22s%s\n", "file", path);
         printf("%-22s%s\n", "sha256", detect_model_hash(model));
+        printf("%-22s%s\n", "precision_auto", detect_precision_name(detect_model_precision(model)));
         printf("%-22s%zu\n", "parameters", (size_t)weights->graph->float_count);
         for (int i = 0; i < weights->metadata_count; i++)
             if (strcmp(weights->metadata[i].key, METADATA_SKIP) != 0)

@@ -75,7 +75,7 @@ int cmd_scan(const struct cli_arguments *arguments, struct err *err)
     struct detect_options options;
     int code;
 
-    if (cli_read_threshold(&options, cli_text(arguments, "threshold"), err) != ST_OK)
+    if (cli_read_judging(&options, arguments, err) != ST_OK)
         return CLI_USAGE;
     enum status st = open_model(&model, arguments, &options, err);
     if (st != ST_OK) {

@@ -25,13 +25,16 @@ enum status serve_model_options(struct service_model_options *out,
                                 struct err *err)
 {
     struct detect_options threshold = {0};
+    enum detect_precision precision = DETECT_FP32;
     enum status st = detect_threshold_read(&threshold, config->threshold, err);
 
     if (st != ST_OK)
         return st;
+    (void)detect_precision_read(&precision, config->precision); /* the table knows no other word */
     *out = (struct service_model_options){
         .threshold = threshold.threshold,
         .fpr = threshold.fpr,
+        .precision = precision,
         .bytes_max = (size_t)config->image_bytes_max,
         .pixels_max = (uint64_t)config->image_pixels_max,
         .side_max_px = (uint32_t)config->image_side_max_px,

@@ -17,6 +17,7 @@ static const struct cli_option scan_options[] = {
      .help = "how results are printed"},
     MODEL_OPTION,
     THRESHOLD_OPTION,
+    PRECISION_OPTION,
     WORKERS_OPTION,
     {.name = "timings", .type = CLI_FLAG, .help = "add milliseconds of decoding, crops, network"},
     {.name = "quiet", .short_name = 'q', .type = CLI_FLAG, .help = "no progress, no summary line"},
@@ -43,6 +44,7 @@ static const struct cli_option explain_options[] = {
      .help = "longer side of the overlay at most"},
     MODEL_OPTION,
     THRESHOLD_OPTION,
+    PRECISION_OPTION,
 };
 
 static const struct cli_option client_options[] = {
@@ -187,6 +189,7 @@ static const struct cli_option serve_options[] = {
      .type = CLI_TEXT,
      .value_name = "P",
      .setting = "threshold"},
+    {.name = "precision", .type = CLI_TEXT, .value_name = "WORD", .setting = "precision"},
     {.name = "shadow", .type = CLI_TEXT, .value_name = "FILE", .setting = "shadow"},
     {.name = "queue", .type = CLI_TEXT, .value_name = "N", .setting = "queue.max"},
 };

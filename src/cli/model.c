@@ -21,8 +21,10 @@ static void program_folder(char *out, size_t size)
     out[slash ? slash - out : 0] = 0;
 }
 
-enum status cli_read_threshold(struct detect_options *out, const char *text, struct err *err)
+enum status cli_read_judging(struct detect_options *out, const struct cli_arguments *arguments,
+                             struct err *err)
 {
+    const char *text = cli_text(arguments, "threshold");
     struct detect_options options = {0};
     enum status st = ST_OK;
 
@@ -33,8 +35,8 @@ enum status cli_read_threshold(struct detect_options *out, const char *text, str
         st = detect_threshold_read(&options, text, err);
     if (st != ST_OK)
         err_prefix(err, "--threshold");
-    else
-        *out = options;
+    else if (detect_precision_read(&options.precision, cli_text(arguments, "precision")))
+        *out = options; /* always: the parser lets no other word through */
     return st;
 }
 

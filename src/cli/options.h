@@ -16,6 +16,12 @@
                 "for the "                                                                         \
                 "model's threshold at that false-positive rate; without it the model's own"        \
     }
+#define PRECISION_OPTION                                                                           \
+    {                                                                                              \
+        .name = "precision", .type = CLI_CHOICE, .value_name = "fp32|bf16|int8|auto",              \
+        .initial = "fp32",                                                                         \
+        .help = "how the network computes; auto: the fastest that processor and model can do"      \
+    }
 #define WORKERS_OPTION                                                                             \
     {                                                                                              \
         .name = "workers", .short_name = 'w', .type = CLI_INT, .value_name = "N", .low = 0,        \

@@ -119,6 +119,7 @@ const struct cli_option cli_evaluate_options[CLI_EVALUATE_OPTIONS] = {
      .initial = "table",
      .help = "how the report is printed"},
     THRESHOLD_OPTION,
+    PRECISION_OPTION,
     WORKERS_OPTION,
     {.name = "tiers",
      .type = CLI_TEXT,

@@ -177,6 +177,7 @@ enum status service_detect_open(struct service_classifier *out,
         .side_max_px = options->side_max_px,
         .threshold = options->threshold,
         .fpr = options->fpr,
+        .precision = options->precision,
     };
     struct detect_model *model = NULL;
     enum status st = detect_model_open(&model, options->path, &detect, err);

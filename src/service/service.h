@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "detect/detect.h"
 
 struct service;
 struct prediction_log;
@@ -76,8 +77,9 @@ struct service_classifier {
 /* A model file and how to use it; 0 stands for the default. */
 struct service_model_options {
     char path[SERVICE_MODEL_PATH_SIZE];
-    double threshold;    /* 0: the model's own */
-    double fpr;          /* see detect_options; 0: not asked for */
+    double threshold; /* 0: the model's own */
+    double fpr;       /* see detect_options; 0: not asked for */
+    enum detect_precision precision;
     size_t bytes_max;    /* of an encoded photo */
     uint64_t pixels_max; /* of a photo */
     uint32_t side_max_px;

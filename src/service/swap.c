@@ -69,6 +69,7 @@ static bool is_the_same(const struct service_generation *generation,
     return strcmp(generation->classifier.model_hash, classifier->model_hash) == 0 &&
            strcmp(generation->classifier.model_version, classifier->model_version) == 0 &&
            generation->classifier.threshold == classifier->threshold &&
+           generation->options.precision == options->precision &&
            generation->options.bytes_max == options->bytes_max &&
            generation->options.pixels_max == options->pixels_max &&
            generation->options.side_max_px == options->side_max_px;

@@ -240,6 +240,51 @@ static void test_threshold_edges(void **state)
     }
 }
 
+static void test_precision(void **state)
+{
+    (void)state;
+    struct detect_model *model = open_model(NULL);
+    struct detect_session *session = open_session(model);
+    double exact = judge(session, photo).network_logit;
+
+    assert_int_equal(detect_model_precision(model), DETECT_FP32);
+    detect_session_close(session);
+    detect_model_close(model);
+    for (int i = 0; i < DETECT_PRECISION_COUNT; i++) {
+        const struct detect_options options = {.precision = (enum detect_precision)i};
+        struct err err = {0};
+        model = NULL;
+        if (detect_model_open(&model, model_path, &options, &err) != ST_OK) {
+            assert_true(options.precision != DETECT_FP32 && options.precision != DETECT_AUTO);
+            assert_int_equal(err.code, ST_UNSUPPORTED); /* the processor lacks it */
+            assert_null(model);
+            continue;
+        }
+        enum detect_precision used = detect_model_precision(model);
+        assert_true(options.precision == DETECT_AUTO ? used != DETECT_AUTO
+                                                     : used == options.precision);
+        session = open_session(model);
+        /* The logit of one photo is a mean over patches, whose rounding errors cancel in part. */
+        assert_true(fabs(judge(session, photo).network_logit - exact) <=
+                    (used == DETECT_FP32 ? 0 : 0.05));
+        detect_session_close(session);
+        detect_model_close(model);
+    }
+}
+
+static void test_words_of_precision(void **state)
+{
+    (void)state;
+    enum detect_precision precision = DETECT_BF16;
+
+    assert_true(detect_precision_read(&precision, "auto") && precision == DETECT_AUTO);
+    assert_true(detect_precision_read(&precision, "int8") && precision == DETECT_INT8);
+    assert_true(detect_precision_read(&precision, "bf16") && precision == DETECT_BF16);
+    assert_true(detect_precision_read(&precision, "fp32") && precision == DETECT_FP32);
+    assert_false(detect_precision_read(&precision, "fp16"));
+    assert_false(detect_precision_read(&precision, ""));
+}
+
 static void check_confidence(double p, double t, const char *name)
 {
     assert_string_equal(detect_confidence_name(detect_confidence(p, t)), name);
@@ -640,6 +685,8 @@ int main(void)
         cmocka_unit_test(test_models_that_do_not_fit),
         cmocka_unit_test(test_missing_and_damaged_models),
         cmocka_unit_test(test_bad_photos),
+        cmocka_unit_test(test_precision),
+        cmocka_unit_test(test_words_of_precision),
         cmocka_unit_test(test_two_threads),
         cmocka_unit_test(test_steady_state),
         cmocka_unit_test(test_memory_of_a_large_photo_is_given_back),
