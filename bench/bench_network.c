@@ -1,9 +1,10 @@
 /* bench/bench_network.c - our side of the network benchmarks, a process that waits for orders:
  *     bench_network MODEL FOLDER CROP_COUNT [PHOTO...]
  * MODEL: weights (.safetensors), or a network description with made-up weights.  Writes to FOLDER
- * what the peers read: model.safetensors, model.onnx, crops.bin, and output_aidetect.bin to compare
- * with theirs.  Then "run peak|inference|training N" on standard input is answered with seconds of
- * thread CPU and floating-point operations in 10^9.  One thread. */
+ * what the peers read: model.safetensors, crops.bin, and output_aidetect.bin to compare
+ * with theirs.  Then "run peak|inference|bf16|int8|training N" on standard input is answered with
+ * seconds of thread CPU and floating-point operations in 10^9, or "absent" where the processor
+ * lacks a precision.  One thread. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +21,6 @@
 #include "image/image.h"
 #include "nn/inference.h"
 #include "nn/loss.h"
-#include "nn/onnx.h"
 #include "nn/optimizer.h"
 #include "nn/training.h"
 
@@ -37,6 +37,7 @@ struct bench {
     int crop_count;
     size_t crop_floats;
     struct nn_inference *inference;
+    struct nn_inference *shorter[NN_PRECISION_COUNT]; /* NULL: absent */
     struct nn_training *training;
     struct nn_optimizer optimizer;
     struct arena *arena; /* photos */
@@ -118,14 +119,11 @@ static enum status load_weights(struct bench *bench, const char *path, struct er
 
 static enum status load_model(struct bench *bench, const char *path, struct err *err)
 {
-    char target[PATH_SIZE];
     const char *dot = strrchr(path, '.');
     enum status st = dot && strcmp(dot, ".safetensors") == 0 ? load_weights(bench, path, err)
                                                              : load_description(bench, path, err);
 
-    if (st != ST_OK)
-        return st;
-    return nn_onnx_export(path_in(target, bench, "model.onnx"), bench->graph, bench->values, err);
+    return st;
 }
 
 /* Crops ----------------------------------------------------------------------------------- */
@@ -262,6 +260,13 @@ static enum status open_network(struct bench *bench, struct err *err)
     enum status st =
         nn_inference_open(&bench->inference, bench->graph, bench->values, &options, err);
 
+    for (int i = NN_BF16; i < NN_PRECISION_COUNT && st == ST_OK; i++) {
+        const struct nn_inference_options shorter = {
+            .batch = 1, .precision = (enum nn_precision)i, .input_max = DETECT_FRONTEND_MAX};
+        st = nn_inference_open(&bench->shorter[i], bench->graph, bench->values, &shorter, err);
+        if (st == ST_UNSUPPORTED)
+            st = ST_OK;
+    }
     if (st == ST_OK)
         st = nn_training_open(&bench->training, bench->graph, bench->values, TRAINING_BATCH, err);
     if (st == ST_OK)
@@ -269,17 +274,30 @@ static enum status open_network(struct bench *bench, struct err *err)
     return st;
 }
 
-/* Does `count` pieces of a kind of work; returns floating-point operations in 10^9. */
+/* The network of the task "inference", "bf16" or "int8"; NULL for another or an absent one. */
+static struct nn_inference *network_of(const struct bench *bench, struct str task)
+{
+    if (str_equal(task, "inference"))
+        return bench->inference;
+    for (int i = NN_BF16; i < NN_PRECISION_COUNT; i++)
+        if (str_equal(task, nn_precision_name((enum nn_precision)i)))
+            return bench->shorter[i];
+    return NULL;
+}
+
+/* Does `count` pieces of a kind of work; returns floating-point operations in 10^9, 0 for what is
+ * absent, -1 for what is unknown. */
 static double run(struct bench *bench, struct str task, int64_t count)
 {
     double forward = 2e-9 * (double)nn_graph_multiply_adds(bench->graph);
 
     if (str_equal(task, "peak"))
         return fma_run((uint64_t)count) * 1e-9;
-    if (str_equal(task, "inference")) {
-        for (int64_t i = 0; i < count; i++)
-            nn_inference_run(bench->inference); /* the last crop is still its input */
-        return forward * (double)count;
+    if (str_equal(task, "inference") || str_equal(task, "bf16") || str_equal(task, "int8")) {
+        struct nn_inference *network = network_of(bench, task);
+        for (int64_t i = 0; network && i < count; i++)
+            nn_inference_run(network); /* the last crop is still its input */
+        return network ? forward * (double)count : 0;
     }
     if (str_equal(task, "training")) {
         for (int64_t i = 0; i < count; i++)
@@ -306,7 +324,10 @@ static bool serve(struct bench *bench)
         double work = run(bench, task, count);
         if (work < 0)
             return false;
-        (void)printf("%.6f %.6f\n", (double)(clock_thread_cpu_us() - started) / 1e6, work);
+        if (work == 0)
+            (void)printf("absent\n");
+        else
+            (void)printf("%.6f %.6f\n", (double)(clock_thread_cpu_us() - started) / 1e6, work);
     }
     return true;
 }

@@ -25,6 +25,7 @@ PHOTOS = os.path.join(ROOT, "..", "shared", "data", "photos")
 CROPS = 16  # half from photos, half noise
 TOLERANCE = 1e-4
 START_LIMIT_S = 20
+PRECISIONS = ("fp32", "bf16", "int8")
 KEYS = ("fma_peak_gflops inference_fraction_of_peak training_fraction_of_peak vs_onnxruntime "
         "vs_pytorch decode_ms_per_mp scan_images_per_s request_overhead_us start_ms rss_mb").split()
 # PyTorch returns its memory to the system after each step unless told to keep it; on virtual
@@ -50,7 +51,7 @@ def pin(core):
 
 
 class Worker:
-    """A process that answers "run TASK N" with numbers."""
+    """A process that answers "run TASK N" with numbers, or "absent": None."""
 
     def __init__(self, command, extra_environment=None):
         self.process = subprocess.Popen(
@@ -66,7 +67,7 @@ class Worker:
         line = self.process.stdout.readline()
         if not line:
             raise OSError(f"task {task} failed, see build/bench/worker.log")
-        return [float(word) for word in line.split()]
+        return None if line.startswith("absent") else [float(word) for word in line.split()]
 
     def close(self):
         self.process.stdin.close()
@@ -122,7 +123,7 @@ def best_ratio(ours, theirs):
 
 
 def measure_inference(figures, workers, rounds, crops):
-    times = {(who, task): [] for who, tasks in (("ours", ["inference"]),
+    times = {(who, task): [] for who, tasks in (("ours", ["inference", "bf16", "int8"]),
                                                 ("onnx", ["single", "eight"]),
                                                 ("torch", ["eager", "jit", "jit8"]))
              for task in tasks if workers[who]}
@@ -132,10 +133,10 @@ def measure_inference(figures, workers, rounds, crops):
         peak = work / seconds
         for (who, task), kept in times.items():
             result = workers[who].run(task, crops)
-            if round_index < 0:
+            if round_index < 0 or not result:
                 continue
             kept.append(result[0] / crops)
-            if who == "ours":
+            if task == "inference":
                 peaks.append(peak)
                 rates.append(result[1] / result[0])
     ours = times[("ours", "inference")]
@@ -143,6 +144,10 @@ def measure_inference(figures, workers, rounds, crops):
     figures["inference_gflops"] = statistics.median(rates)
     figures["inference_fraction_of_peak"] = statistics.median(a / b for a, b in zip(rates, peaks))
     figures["inference_ms_per_crop"] = 1e3 * statistics.median(ours)
+    for task in PRECISIONS[1:]:
+        theirs = times[("ours", task)]
+        if theirs:
+            figures[f"{task}_vs_fp32"] = statistics.median(a / b for a, b in zip(theirs, ours))
     for who, key in (("onnx", "onnxruntime"), ("torch", "pytorch")):
         theirs = {task: kept for (name, task), kept in times.items() if name == who}
         if theirs:
@@ -174,7 +179,10 @@ def measure_network(figures, options, photos):
     model = options.model
     workers = {"ours": Worker([tool("bench_network"), model, WORK, str(CROPS)] +
                               photos[:CROPS // 2]), "onnx": None, "torch": None}
-    if options.peers:
+    if options.peers:  # ONNX Runtime checks what users get
+        subprocess.run([os.path.join(BUILD, "aidetect"), "model", "export",
+                        os.path.join(WORK, "model.safetensors"), "--output",
+                        os.path.join(WORK, "model.onnx")], check=True)
         workers["onnx"] = start_peer("ONNX Runtime", [
             "node", os.path.join(ROOT, "bench", "peer_onnx.mjs"), WORK, str(CROPS)])
         workers["torch"] = start_peer("PyTorch", [
@@ -208,7 +216,38 @@ def measure_decode(figures):
         figures["decode_ms_per_mp"] = json.load(file)["decode_ms_per_mp"]
 
 
+def measure_verdict(figures, options):
+    """One 1 MP baseline JPEG from bytes to verdict: each precision, decoding alone, PyTorch."""
+    photo = os.path.join(WORK, "photo.jpg")
+    folder = os.path.join(WORK, "one_megapixel")
+    if not os.path.exists(photo):
+        subprocess.run([tool("make_photos"), folder, "1", "1152", "872"], check=True)
+        shutil.copy(os.path.join(folder, "00.jpg"), photo)
+    ours = Worker([tool("bench_verdict"), os.path.join(WORK, "model.safetensors"), photo])
+    theirs = start_peer("PyTorch", [
+        "/usr/bin/python3", os.path.join(ROOT, "bench", "peer_torch.py"), WORK, str(CROPS)],
+        TORCH_MEMORY) if options.peers else None
+    times = {task: [] for task in ("decode",) + PRECISIONS + ("photo",)}
+    for round_index in range(-1, 5 if options.quick else 21):
+        for task, kept in times.items():
+            worker = theirs if task == "photo" else ours
+            answer = worker.run(task, 5) if worker else None
+            if answer and round_index >= 0:
+                kept.append(answer[0] / 5)
+    for worker in (ours, theirs):
+        if worker:
+            worker.close()
+    for precision in PRECISIONS:
+        for key, base in (("decode", "decode"), ("pytorch", "photo")):
+            if times[precision] and times[base]:
+                ratios = [a / b for a, b in zip(times[precision], times[base])]
+                figures[f"verdict_{precision}_vs_{key}"] = statistics.median(ratios)
+        if times[precision]:
+            figures[f"verdict_{precision}_ms"] = 1e3 * statistics.median(times[precision])
+
+
 def measure_photos(figures, options, photos):
+    measure_verdict(figures, options)
     count = max(len(photos), 100 if options.quick else 400)
     result = run_json([tool("bench_photo"), os.path.join(WORK, "model.safetensors"), str(count)] +
                       photos)
@@ -420,6 +459,8 @@ ROWS = (  # key, what, unit, target
     ("training_gflops", "training step, batch 32, AdamW", "GFLOP/s", None),
     ("training_fraction_of_peak", "  of the peak", "", (">=", 0.55)),
     ("inference_ms_per_crop", "one crop, ours", "ms", None),
+    ("bf16_vs_fp32", "  in bf16 / in fp32", "x", None),
+    ("int8_vs_fp32", "  in int8 / in fp32", "x", None),
     ("onnxruntime_ms_per_crop", "one crop, ONNX Runtime", "ms", None),
     ("vs_onnxruntime", "  our time / its time", "x", ("<=", 1.0)),
     ("onnxruntime_largest_difference", "  largest difference of outputs", "", ("<=", TOLERANCE)),
@@ -427,6 +468,15 @@ ROWS = (  # key, what, unit, target
     ("vs_pytorch", "  our time / its time", "x", ("<=", 0.6)),
     ("pytorch_largest_difference", "  largest difference of outputs", "", ("<=", TOLERANCE)),
     ("vs_pytorch_training", "training step, our time / PyTorch's", "x", None),
+    ("verdict_fp32_ms", "1 MP JPEG, bytes to verdict", "ms", None),
+    ("verdict_fp32_vs_decode", "  our time / decoding it", "x", None),
+    ("verdict_fp32_vs_pytorch", "  our time / less work in PyTorch", "x", ("<=", 1 / 8)),
+    ("verdict_bf16_ms", "  network in bf16", "ms", None),
+    ("verdict_bf16_vs_decode", "    our time / decoding it", "x", None),
+    ("verdict_bf16_vs_pytorch", "    our time / less work in PyTorch", "x", ("<=", 1 / 8)),
+    ("verdict_int8_ms", "  network in int8", "ms", None),
+    ("verdict_int8_vs_decode", "    our time / decoding it", "x", None),
+    ("verdict_int8_vs_pytorch", "    our time / less work in PyTorch", "x", ("<=", 1 / 8)),
     ("scan_images_per_s", "whole photos on one core", "images/s", None),
     ("scan_megapixels_per_image", "  megapixels a photo", "MP", None),
     ("scan_decode_share", "  share of decoding", "", None),
