@@ -32,5 +32,5 @@
 extern const struct cli_option cli_train_options[CLI_TRAIN_OPTIONS];
 #define CLI_TWINS_OPTIONS 11
 extern const struct cli_option cli_twins_options[CLI_TWINS_OPTIONS];
-#define CLI_EVALUATE_OPTIONS 18
+#define CLI_EVALUATE_OPTIONS 19
 extern const struct cli_option cli_evaluate_options[CLI_EVALUATE_OPTIONS];
