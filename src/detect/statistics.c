@@ -440,14 +440,29 @@ float detect_statistics_standard(float value, float mean, float deviation)
     return CLAMP((value - mean) / deviation, -STANDARD, STANDARD);
 }
 
+float detect_statistics_damage(const float *table, const float *standard)
+{
+    const float *weight = table + DETECT_STATISTICS_DAMAGE * DETECT_STATISTICS_COUNT;
+    double sum = 0;
+
+    for (size_t i = 0; i < DETECT_STATISTICS_COUNT; i++)
+        sum += (double)(weight[i] * standard[i]);
+    return CLAMP((float)sum, -DETECT_STATISTICS_DAMAGE_MAX, DETECT_STATISTICS_DAMAGE_MAX);
+}
+
 double detect_statistics_score(const float *table, const float *values)
 {
     const float *mean = table + DETECT_STATISTICS_MEAN * DETECT_STATISTICS_COUNT;
     const float *deviation = table + DETECT_STATISTICS_DEVIATION * DETECT_STATISTICS_COUNT;
     const float *weight = table + DETECT_STATISTICS_WEIGHT * DETECT_STATISTICS_COUNT;
+    const float *damaged = table + DETECT_STATISTICS_DAMAGED_WEIGHT * DETECT_STATISTICS_COUNT;
+    float standard[DETECT_STATISTICS_COUNT];
     double sum = 0;
 
     for (size_t i = 0; i < DETECT_STATISTICS_COUNT; i++)
-        sum += (double)(weight[i] * detect_statistics_standard(values[i], mean[i], deviation[i]));
+        standard[i] = detect_statistics_standard(values[i], mean[i], deviation[i]);
+    float damage = detect_statistics_damage(table, standard);
+    for (size_t i = 0; i < DETECT_STATISTICS_COUNT; i++)
+        sum += (double)((weight[i] + damage * damaged[i]) * standard[i]);
     return sum;
 }

@@ -1,6 +1,7 @@
 /* detect/statistics.h - the second opinion: hand-made forensic statistics of a photo at three
- * scales, and a linear classifier over them.  Complements the network, which sees single crops.
- * Must not know labels or thresholds.  A measuring object belongs to one thread. */
+ * scales, and a classifier over them whose weights follow how far the photo was degraded.
+ * Complements the network, which sees single crops. Must not know labels or thresholds.  A
+ * measuring object belongs to one thread. */
 #pragma once
 
 #include "image/image.h"
@@ -36,9 +37,16 @@ enum detect_statistics_row {
     DETECT_STATISTICS_MEAN,
     DETECT_STATISTICS_DEVIATION, /* above 0 */
     DETECT_STATISTICS_WEIGHT,
+    DETECT_STATISTICS_DAMAGE,         /* what a value says of how far the photo was degraded */
+    DETECT_STATISTICS_DAMAGED_WEIGHT, /* to be added to the weight for each unit of damage */
     DETECT_STATISTICS_ROW_COUNT
 };
 /* A measured value in units of the training photos' deviation, within +-3. */
 float detect_statistics_standard(float value, float mean, float deviation);
-/* Sum of weight times standardised value: positive says AI-generated. */
+/* From standardised values: about -1 for a photo as light compression leaves it, 1 for one that was
+ * shrunk and heavily compressed; within +-DETECT_STATISTICS_DAMAGE_MAX. */
+#define DETECT_STATISTICS_DAMAGE_MAX 1.5f
+float detect_statistics_damage(const float *table, const float *standard);
+/* Sum of (weight + damage * damaged weight) times standardised value: positive says AI-generated.
+ * Traces that compression wipes out weigh less where it was heavy. */
 double detect_statistics_score(const float *table, const float *values);

@@ -1,4 +1,4 @@
-/* train/statistics.c - weighted ridge regression on labels of -1 and 1, by normal equations.
+/* train/statistics.c - weighted ridge regression on labels of -1 and 1.
  * Least squares on standardised, clipped values ranks as well as logistic regression here and has
  * one exact solution; probabilities come later, from the calibration. */
 #include "train/statistics.h"
@@ -11,19 +11,23 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "detect/statistics.h"
+#include "train/least_squares.h"
 #include "train/tiers.h"
 
 #define COUNT          ((size_t)DETECT_STATISTICS_COUNT)
-#define SIZE           (COUNT + 1) /* and the constant */
 #define WORKERS_MAX    64u
 #define ARENA_BYTES    ((size_t)2 << 30) /* virtual */
 #define RIDGE          0.01 /* of a standardised value's mean square; see EXPERIMENTS */
+#define RIDGE_DAMAGED  0.06
 #define DEVIATION_MIN  1e-6f
 #define PROGRESS_EVERY 64u
 
 #define TIERS 5u
-static const enum train_tier tiers[TIERS] = {TRAIN_T0, TRAIN_T1, TRAIN_T2, TRAIN_T3,
-                                             TRAIN_RESIZE75};
+static const struct {
+    enum train_tier tier;
+    double damage; /* their mean is about 0 */
+} tiers[TIERS] = {
+    {TRAIN_T0, -1.2}, {TRAIN_T1, -0.4}, {TRAIN_T2, 0.6}, {TRAIN_T3, 1.4}, {TRAIN_RESIZE75, -0.2}};
 
 struct train_statistics {
     const struct train_dataset *dataset;
@@ -50,6 +54,11 @@ static struct train_sample sample_of(const struct train_statistics *statistics, 
                : train_dataset_validation(statistics->dataset, index - statistics->training);
 }
 
+static float *values_of(const struct train_statistics *statistics, size_t photo, size_t tier)
+{
+    return statistics->values + (photo * TIERS + tier) * COUNT;
+}
+
 /* Measuring --------------------------------------------------------------------------------- */
 
 static enum status measure_photo(const struct train_statistics *statistics, size_t index,
@@ -65,12 +74,12 @@ static enum status measure_photo(const struct train_statistics *statistics, size
         size_t mark = arena_mark(arena);
         struct image degraded;
         struct bytes file;
-        st = train_tier_apply(&file, NULL, &photo, side, tiers[t], arena, err);
+        st = train_tier_apply(&file, NULL, &photo, side, tiers[t].tier, arena, err);
         if (st == ST_OK)
             st = image_decode(&degraded, NULL, file, &image_limits_default, arena, err);
         if (st == ST_OK)
-            st = detect_statistics_measure(statistics->values + (index * TIERS + t) * COUNT,
-                                           instrument, &degraded, arena, err);
+            st = detect_statistics_measure(values_of(statistics, index, t), instrument, &degraded,
+                                           arena, err);
         arena_release(arena, mark);
     }
     return st;
@@ -224,80 +233,75 @@ static void describe_columns(float *table, const float *values, size_t rows)
     mem_free(sums);
 }
 
-/* matrix (SIZE x SIZE, lower half) and right side += weight * (values, 1) (values, 1)^T, of the
- * standardised values. */
-static void add_row(double *matrix, double *right, const float *table, const float *values,
-                    double weight, double label)
+static void standardise(float *out, const float *table, const float *values)
 {
-    double standard[SIZE];
-
     for (size_t i = 0; i < COUNT; i++)
-        standard[i] =
-            (double)detect_statistics_standard(values[i], table[DETECT_STATISTICS_MEAN * COUNT + i],
-                                               table[DETECT_STATISTICS_DEVIATION * COUNT + i]);
-    standard[COUNT] = 1;
-    for (size_t i = 0; i < SIZE; i++) {
-        double scaled = weight * standard[i];
-        double *row = matrix + i * SIZE;
-        for (size_t k = 0; k <= i; k++)
-            row[k] += scaled * standard[k];
-        right[i] += scaled * label;
-    }
+        out[i] = detect_statistics_standard(values[i], table[DETECT_STATISTICS_MEAN * COUNT + i],
+                                            table[DETECT_STATISTICS_DEVIATION * COUNT + i]);
 }
 
-/* Cholesky: lower triangle in place, then forward and back substitution into `right`. */
-static enum status solve(double *matrix, double *right, struct err *err)
+/* What the fits share. */
+struct fitting {
+    float *table;
+    const struct train_statistics *statistics;
+    const double *weights; /* one a photo */
+    size_t photos;
+};
+
+/* How far a tier degrades, told from the statistics.  Columns: the statistics. */
+static enum status fit_damage(const struct fitting *fitting, struct err *err)
 {
-    for (size_t i = 0; i < SIZE; i++) {
-        double *row = matrix + i * SIZE;
-        for (size_t k = 0; k <= i; k++) {
-            const double *above = matrix + k * SIZE;
-            double sum = row[k];
-            for (size_t j = 0; j < k; j++)
-                sum -= row[j] * above[j];
-            if (k == i && !(sum > 0))
-                return err_set(err, ST_INVALID, "the statistics of these photos are not finite");
-            row[k] = k == i ? sqrt(sum) : sum / above[k];
+    double ridge[COUNT];
+    struct train_least_squares *squares = NULL;
+    enum status st = train_least_squares_open(&squares, COUNT, err);
+
+    for (size_t i = 0; i < COUNT; i++)
+        ridge[i] = RIDGE;
+    for (size_t i = 0; i < fitting->photos && st == ST_OK; i++)
+        for (size_t t = 0; t < TIERS; t++)
+            standardise(train_least_squares_row(squares, fitting->weights[i] / (double)TIERS,
+                                                tiers[t].damage),
+                        fitting->table, values_of(fitting->statistics, i, t));
+    if (st == ST_OK)
+        st = train_least_squares_solve(fitting->table + DETECT_STATISTICS_DAMAGE * COUNT, squares,
+                                       ridge, err);
+    train_least_squares_close(squares);
+    return st;
+}
+
+/* Columns: the statistics, the same times the damage, 1.  The constant is not kept: the calibration
+ * has one of its own. */
+static enum status fit_weights(const struct fitting *fitting, struct err *err)
+{
+    double ridge[2 * COUNT + 1];
+    float coefficients[2 * COUNT + 1];
+    float *table = fitting->table;
+    struct train_least_squares *squares = NULL;
+    enum status st = train_least_squares_open(&squares, 2 * COUNT + 1, err);
+
+    for (size_t i = 0; i < 2 * COUNT; i++)
+        ridge[i] = i < COUNT ? RIDGE : RIDGE_DAMAGED;
+    ridge[2 * COUNT] = 0;
+    for (size_t i = 0; i < fitting->photos && st == ST_OK; i++) {
+        bool ai = sample_of(fitting->statistics, i).label == TRAIN_LABEL_AI;
+        for (size_t t = 0; t < TIERS; t++) {
+            float *row =
+                train_least_squares_row(squares, fitting->weights[i] / (double)TIERS, ai ? 1 : -1);
+            standardise(row, table, values_of(fitting->statistics, i, t));
+            float damage = detect_statistics_damage(table, row);
+            for (size_t k = 0; k < COUNT; k++)
+                row[COUNT + k] = damage * row[k];
+            row[2 * COUNT] = 1;
         }
     }
-    for (size_t i = 0; i < SIZE; i++) {
-        for (size_t k = 0; k < i; k++)
-            right[i] -= matrix[i * SIZE + k] * right[k];
-        right[i] /= matrix[i * SIZE + i];
+    if (st == ST_OK)
+        st = train_least_squares_solve(coefficients, squares, ridge, err);
+    if (st == ST_OK) {
+        memcpy(table + DETECT_STATISTICS_WEIGHT * COUNT, coefficients, COUNT * sizeof *table);
+        memcpy(table + DETECT_STATISTICS_DAMAGED_WEIGHT * COUNT, coefficients + COUNT,
+               COUNT * sizeof *table);
     }
-    for (size_t i = SIZE; i-- > 0;) {
-        for (size_t k = i + 1; k < SIZE; k++)
-            right[i] -= matrix[k * SIZE + i] * right[k];
-        right[i] /= matrix[i * SIZE + i];
-    }
-    return ST_OK;
-}
-
-/* The regression's constant is left out: the calibration has one of its own. */
-static enum status regress(float *table, const struct train_statistics *statistics,
-                           const double *weights, size_t count, struct err *err)
-{
-    double *matrix = mem_try_alloc(SIZE * SIZE, sizeof *matrix);
-    double *right = mem_try_alloc(SIZE, sizeof *right);
-    enum status st = ST_OK;
-
-    if (!matrix || !right) {
-        st = err_set(err, ST_NOMEM, "no room for %zu statistics", COUNT);
-        goto out;
-    }
-    for (size_t i = 0; i < count; i++)
-        for (size_t t = 0; t < TIERS; t++)
-            add_row(matrix, right, table, statistics->values + (i * TIERS + t) * COUNT,
-                    weights[i] / (double)TIERS,
-                    sample_of(statistics, i).label == TRAIN_LABEL_AI ? 1 : -1);
-    for (size_t i = 0; i < COUNT; i++)
-        matrix[i * SIZE + i] += RIDGE;
-    st = solve(matrix, right, err);
-    for (size_t i = 0; i < COUNT && st == ST_OK; i++)
-        table[DETECT_STATISTICS_WEIGHT * COUNT + i] = (float)right[i];
-out:
-    mem_free(matrix);
-    mem_free(right);
+    train_least_squares_close(squares);
     return st;
 }
 
@@ -314,7 +318,10 @@ enum status train_statistics_fit(float *table, const struct train_statistics *st
         st = weigh(weights, statistics, count, err);
     if (st == ST_OK) {
         describe_columns(table, statistics->values, count * TIERS);
-        st = regress(table, statistics, weights, count, err);
+        struct fitting fitting = {table, statistics, weights, count};
+        st = fit_damage(&fitting, err);
+        if (st == ST_OK)
+            st = fit_weights(&fitting, err);
     }
     mem_free(weights);
     return st;

@@ -266,6 +266,27 @@ static void test_score_is_clipped_and_linear(void **state)
     assert_float_equal(detect_statistics_score(table, values), -1.5, 1e-6);
 }
 
+/* Damage is told by one value and changes what another is worth. */
+static void test_damage_moves_the_weights(void **state)
+{
+    (void)state;
+    static float table[DETECT_STATISTICS_ROW_COUNT * DETECT_STATISTICS_COUNT];
+    static float values[DETECT_STATISTICS_COUNT];
+
+    for (size_t i = 0; i < DETECT_STATISTICS_COUNT; i++)
+        table[DETECT_STATISTICS_DEVIATION * DETECT_STATISTICS_COUNT + i] = 1;
+    table[DETECT_STATISTICS_DAMAGE * DETECT_STATISTICS_COUNT + 2] = 0.5f;
+    table[DETECT_STATISTICS_WEIGHT * DETECT_STATISTICS_COUNT + 9] = 1;
+    table[DETECT_STATISTICS_DAMAGED_WEIGHT * DETECT_STATISTICS_COUNT + 9] = -0.25f;
+    values[9] = 2;
+    assert_float_equal(detect_statistics_score(table, values), 2, 1e-6);
+    values[2] = 2;
+    assert_float_equal(detect_statistics_damage(table, values), 1, 1e-6);
+    assert_float_equal(detect_statistics_score(table, values), 1.5, 1e-6);
+    values[2] = 100; /* standardised to 3, then damage to its limit */
+    assert_float_equal(detect_statistics_score(table, values), 1.25, 1e-6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +297,7 @@ int main(void)
         cmocka_unit_test_teardown(test_fine_and_coarse_noise_differ, reset_arena),
         cmocka_unit_test_teardown(test_full_arena, reset_arena),
         cmocka_unit_test(test_score_is_clipped_and_linear),
+        cmocka_unit_test(test_damage_moves_the_weights),
     };
 
     return cmocka_run_group_tests(tests, open_arena, close_arena);
