@@ -178,6 +178,18 @@ static enum status take_values(float *values, const struct nn_graph *graph, cons
     return ST_OK;
 }
 
+static enum status check_table(const struct trainer *trainer, struct err *err)
+{
+    const struct nn_table *table = nn_graph_table(trainer->graph, DETECT_STATISTICS_TABLE);
+
+    if (!table ||
+        (table->rows == DETECT_STATISTICS_ROW_COUNT && table->columns == DETECT_STATISTICS_COUNT))
+        return ST_OK;
+    return err_set(err, ST_INVALID, "%s: the table of statistics is %dx%d, this program has %dx%d",
+                   trainer->config->network, table->rows, table->columns,
+                   DETECT_STATISTICS_ROW_COUNT, DETECT_STATISTICS_COUNT);
+}
+
 static enum status start_values(struct trainer *trainer, struct err *err)
 {
     struct rng rng = rng_derive((uint64_t)trainer->config->seed, 0x1417);
@@ -278,6 +290,8 @@ static enum status open_trainer(struct trainer *trainer, struct err *err)
     trainer->terminal = isatty(STDERR_FILENO) == 1;
     trainer->curve = json_new_array();
     enum status st = open_graph(trainer, err);
+    if (st == ST_OK)
+        st = check_table(trainer, err);
     if (st == ST_OK)
         st = fs_make_folder(trainer->config->output, err);
     if (st == ST_OK)

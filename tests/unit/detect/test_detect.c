@@ -531,8 +531,8 @@ static void test_models_that_do_not_fit(void **state)
     (void)snprintf(text, sizeof text, "%stable statistics rows=3 columns=7\n", network);
     save_model(path, text, NULL, NULL);
     refuse_model(path, ST_CORRUPT, "the table of statistics is 3x7");
-    (void)snprintf(text, sizeof text, "%stable statistics rows=3 columns=%d\n", network,
-                   DETECT_STATISTICS_COUNT);
+    (void)snprintf(text, sizeof text, "%stable statistics rows=%d columns=%d\n", network,
+                   DETECT_STATISTICS_ROW_COUNT, DETECT_STATISTICS_COUNT);
     save_model(path, text, NULL, NULL); /* all zero */
     refuse_model(path, ST_CORRUPT, "no deviation above 0");
 }

@@ -139,6 +139,25 @@ static void test_learns(void **state)
     detect_model_close(model);
 }
 
+/* A table of another program's size would be written past its end. */
+static void test_table_of_another_size(void **state)
+{
+    (void)state;
+    struct train_config config = config_for("table");
+    struct train_report report;
+    char path[TEMP_PATH_SIZE];
+    char text[1024];
+    struct err err = {0};
+
+    int len = snprintf(text, sizeof text, "%stable statistics rows=2 columns=9\n", network);
+    temp_path(path, &folder, "table.txt");
+    assert_int_equal(fs_write(path, (struct bytes){(const uint8_t *)text, (size_t)len}, NULL),
+                     ST_OK);
+    (void)snprintf(config.network, sizeof config.network, "%s", path);
+    assert_int_equal(train_run(&report, &config, NULL, &err), ST_INVALID);
+    assert_non_null(strstr(err.msg, "the table of statistics is 2x9, this program has 5x"));
+}
+
 /* The mixture of both opinions is fitted on a finished network: no epoch is run again. */
 static void test_second_opinion_on_a_given_network(void **state)
 {
@@ -355,6 +374,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learns), /* its run is what the others are compared with */
+        cmocka_unit_test(test_table_of_another_size),
         cmocka_unit_test(test_second_opinion_on_a_given_network),
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_same_seed_same_file),
