@@ -2,7 +2,7 @@
 
     peer_fastapi.py MODEL
 
-The same network and weights, run by a frozen TorchScript, eight crops of a photo at once; Pillow
+The same network and weights, run by a frozen TorchScript, all crops of a photo at once; Pillow
 decodes.  It does less than the service it is compared with: crops from a fixed grid, sixteen fixed
 3x3 filters in place of the front end, no forensic statistics, no limits, log, or metrics.
 Prints its port as `aidetect serve` does."""

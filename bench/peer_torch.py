@@ -22,7 +22,7 @@ from torch import nn
 
 TRAINING_BATCH = 32  # as in bench_network.c
 EPSILON = 1e-5
-PHOTO_CROPS = 8
+PHOTO_CROPS = 4  # crop_count of the shipped model
 
 
 def read_safetensors(path):

@@ -28,7 +28,7 @@ run() {
     mkdir -p "build/fuzz/finds-$1" "tests/fuzz/corpus/$1"
     program=$(program_of "$1")
     [ -n "$program" ] || { echo "fuzz: no program fuzz_$1 below build/fuzz"; exit 70; }
-    "$program" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
+    "$program" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=30 -print_final_stats=1 \
         -artifact_prefix="build/fuzz/finds-$1/" "build/fuzz/finds-$1" "tests/fuzz/corpus/$1"
 }
 
