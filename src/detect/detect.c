@@ -207,6 +207,7 @@ static enum status take_precision(struct detect_model *model, enum detect_precis
 {
     static const enum detect_precision by_speed[] = {DETECT_INT8, DETECT_BF16, DETECT_FP32};
     bool automatic = asked == DETECT_AUTO;
+    struct err tried = {0}; /* what auto passes over is no error */
     enum status st = ST_UNSUPPORTED;
 
     if (asked == DETECT_FP32) /* there on every processor; sessions compile it */
@@ -215,11 +216,11 @@ static enum status take_precision(struct detect_model *model, enum detect_precis
         struct nn_inference *network = NULL;
         if (!automatic && asked != by_speed[i])
             continue;
-        st = open_network(&network, model, by_speed[i], err);
+        st = open_network(&network, model, by_speed[i], &tried);
         nn_inference_close(network);
         model->precision = by_speed[i];
     }
-    return st;
+    return st == ST_OK ? ST_OK : err_set(err, st, "%s", tried.msg);
 }
 
 enum status detect_model_open(struct detect_model **out, const char *path,
