@@ -62,9 +62,8 @@ static void measure(struct drift_monitor *monitor, const struct drift_synthetic 
         REQUIRE(drift_monitor_diagnose(&diagnosis, monitor));
     }
     int64_t read_us = clock_thread_cpu_us();
-    printf("update       %6.3f us CPU\n",
-           (double)(added_us - drawn_us - (drawn_us - start_us)) / UPDATES);
-    printf("full status  %6.1f us CPU (window %zu, mean drawn %.3f)\n",
+    printf("{\"update_us\": %.3f, \"status_us\": %.1f, \"window\": %zu, \"mean_drawn\": %.3f}\n",
+           (double)(added_us - drawn_us - (drawn_us - start_us)) / UPDATES,
            (double)(read_us - added_us) / READS, status.window.count, sum / UPDATES);
 }
 

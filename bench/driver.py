@@ -16,6 +16,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -257,6 +258,33 @@ def measure_photos(figures, options, photos):
         figures[f"scan_{stage}_share"] = result[f"{stage}_share"]
 
 
+# Metrics and drift -----------------------------------------------------------------------------
+
+def drift_cost():
+    with tempfile.TemporaryDirectory() as folder:
+        return run_json([tool("bench_drift"), folder])
+
+
+def measure_monitoring(figures, photos):
+    """What is watched must cost nothing: scrapes, updates of drift, and these beside a photo."""
+    done = subprocess.run([tool("bench_metrics")], stdout=subprocess.PIPE, check=True, text=True,
+                          preexec_fn=pin(MEASURED_CORE))
+    for line in done.stdout.splitlines():
+        result = json.loads(line)
+        figures[f"scrape_{result['format']}_ms"] = 1e3 * result["cpu_ms_median"] / result["series"]
+    updates, statuses, shares = [], [], []
+    for _ in range(3):
+        photo = run_json([tool("bench_photo"), os.path.join(WORK, "model.safetensors"), "60"] +
+                         photos)
+        drift = drift_cost()
+        updates.append(drift["update_us"])
+        statuses.append(drift["status_us"] / 1e3)
+        shares.append(drift["update_us"] * photo["images_per_s"] / 1e6)
+    figures["drift_update_us"] = statistics.median(updates)
+    figures["drift_status_ms"] = statistics.median(statuses)
+    figures["drift_share_of_photo"] = statistics.median(shares)
+
+
 # Service ---------------------------------------------------------------------------------------
 
 class Server:
@@ -482,6 +510,11 @@ ROWS = (  # key, what, unit, target
     ("scan_decode_share", "  share of decoding", "", None),
     ("scan_crops_share", "  share of crops and statistics", "", None),
     ("scan_network_share", "  share of front end and network", "", None),
+    ("scrape_text_ms", "scrape of 1,000 series, CPU", "ms", ("<=", 1)),
+    ("scrape_openmetrics_ms", "  as OpenMetrics, with traces", "ms", ("<=", 1)),
+    ("drift_update_us", "drift, one prediction, CPU", "us", ("<=", 2)),
+    ("drift_share_of_photo", "  share of judging a photo", "", ("<=", 0.01)),
+    ("drift_status_ms", "drift, full status, CPU", "ms", ("<=", 1)),
     ("predict_8_clients_requests_per_s", "POST /predict, 8 clients, 1 worker", "requests/s", None),
     ("predict_8_clients_latency_p50_ms", "  latency, median", "ms", None),
     ("predict_8_clients_latency_p99_ms", "  latency, 99th percentile", "ms", None),
@@ -543,8 +576,8 @@ def main():
     parser.add_argument("--model", help="weights file or network description")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     parser.add_argument("--no-peers", dest="peers", action="store_false")
-    parser.add_argument("--only", choices=["network", "decoding", "photos", "service", "floor",
-                                           "fastapi"], help="one part")
+    parser.add_argument("--only", choices=["network", "decoding", "photos", "monitoring",
+                                           "service", "floor", "fastapi"], help="one part")
     options = parser.parse_args()
     options.model = find_model(options.model)
     photos, source = pick_photos(60)
@@ -555,6 +588,7 @@ def main():
         "network": (measure_network, figures, options, photos),
         "decoding": (measure_decode, figures),
         "photos": (measure_photos, figures, options, photos),
+        "monitoring": (measure_monitoring, figures, photos),
         "service": (measure_service, figures, options, photos),
         "floor": (measure_floor, figures, options, photos),
         "fastapi": (measure_usual, figures, options),
