@@ -145,6 +145,7 @@ int cmd_rules(const struct cli_arguments *arguments, struct err *err);
 int cmd_dashboards(const struct cli_arguments *arguments, struct err *err);
 int cmd_ownership(const struct cli_arguments *arguments, struct err *err);
 int cmd_selftest(const struct cli_arguments *arguments, struct err *err);
+int cmd_drill(const struct cli_arguments *arguments, struct err *err);
 int cmd_train(const struct cli_arguments *arguments, struct err *err);
 int cmd_twins(const struct cli_arguments *arguments, struct err *err);
 int cmd_evaluate(const struct cli_arguments *arguments, struct err *err);

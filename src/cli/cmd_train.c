@@ -4,25 +4,12 @@
 #include <stdio.h>
 
 #include "cli/finetune.h"
+#include "cli/train_settings.h"
 #include "revision.h"
 #include "train/trainer.h"
 
-#define NAME_SIZE       128
 #define FINETUNE_EPOCHS "2"
 #define FINETUNE_RATE   0.1 /* of the configured one */
-
-/* One KEY=VALUE of --set. */
-static enum status apply(struct train_config *config, const char *assignment, struct err *err)
-{
-    struct str value = str_of(assignment);
-    struct str key = str_split(&value, '=');
-    char name[NAME_SIZE];
-
-    if (!key.len || key.len >= sizeof name || value.at == key.at + key.len)
-        return err_set(err, ST_INVALID, "--set takes KEY=VALUE, not '%.80s'", assignment);
-    (void)snprintf(name, sizeof name, "%.*s", (int)key.len, key.at);
-    return config_set(config, &train_config_table, name, value, err);
-}
 
 /* A trained model needs few and small steps; --set may say otherwise. */
 static enum status start_from(struct train_config *config, const char *model, struct err *err)
@@ -41,8 +28,8 @@ static enum status load(struct train_config *config, const struct cli_arguments 
 
     if (st == ST_OK && cli_given(arguments, "from"))
         st = start_from(config, cli_text(arguments, "from"), err);
-    for (size_t i = 0; i < cli_text_count(arguments, "set") && st == ST_OK; i++)
-        st = apply(config, cli_text_at(arguments, "set", i), err);
+    if (st == ST_OK)
+        st = cli_train_set(config, arguments, err);
     if (st == ST_OK && cli_given(arguments, "output"))
         st = config_set(config, &train_config_table, "model.output",
                         str_of(cli_text(arguments, "output")), err);

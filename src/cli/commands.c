@@ -582,6 +582,23 @@ const struct cli_command cli_commands[] = {
                  "runs/more --set model.version=aidetect-2\n"
                  "aidetect train --set seed=7 --output runs/seed-7",
      .run = cmd_train},
+    {.name = "drill",
+     .summary = "rehearse an incident: new generators come, the model is retrained",
+     .operands = "data-drift",
+     .operands_min = 1,
+     .operands_max = 1,
+     .options = cli_drill_options,
+     .option_count = CLI_DRILL_OPTIONS,
+     .description =
+         "data-drift: trains on real photos and old generators only, measures at T1 on old and on "
+         "new ones, retrains with photos of new generators and measures again, all on whole "
+         "sources that were never trained on. Says whether the indicators of drift would have "
+         "raised an alarm, and what comes next. Rows of the settings' role with generation old or "
+         "new are used; the mixture is calibrated within the photos that are trained on.\n\n"
+         "The default settings train the statistics alone. Interrupted, the same command goes on.",
+     .examples = "aidetect drill data-drift\n"
+                 "aidetect drill data-drift --photos 1000 --epochs 5 --format json",
+     .run = cmd_drill},
     {.name = "twins",
      .summary = "make fakes with the content of real photos, for training",
      .operands = "PHOTO|FOLDER|MANIFEST.tsv...",

@@ -65,6 +65,8 @@ static enum status measure_role(struct cli_measured *out, const struct detect_mo
         st = evaluate_statistics(&measured.statistics, samples, count, measured.threshold, SEED,
                                  err);
     measured.low_confidence = low_confidence_of(samples, count, measured.threshold);
+    for (size_t i = 0; i < count; i++)
+        measured.mean_probability += samples[i].probability / (double)count;
     mem_free(samples);
     evaluate_scores_close(scores);
     if (st == ST_OK)

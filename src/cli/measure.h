@@ -10,6 +10,7 @@
 struct cli_measured {
     struct evaluate_statistics statistics; /* .n 0: no row has the role */
     double low_confidence;                 /* share of the photos */
+    double mean_probability;
     double threshold;
 };
 

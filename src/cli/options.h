@@ -28,6 +28,8 @@
         .top = 256, .initial = "0", .help = "worker threads; 0: one for each processor"            \
     }
 
+#define CLI_DRILL_OPTIONS 9
+extern const struct cli_option cli_drill_options[CLI_DRILL_OPTIONS];
 #define CLI_TRAIN_OPTIONS 7
 extern const struct cli_option cli_train_options[CLI_TRAIN_OPTIONS];
 #define CLI_TWINS_OPTIONS 11

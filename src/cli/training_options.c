@@ -1,5 +1,5 @@
-/* cli/training_options.c - the options of aidetect train, twins and evaluate, for the table of
- * commands. */
+/* cli/training_options.c - the options of aidetect train, drill, twins and evaluate, for the table
+ * of commands. */
 #include "cli/options.h"
 
 const struct cli_option cli_train_options[CLI_TRAIN_OPTIONS] = {
@@ -39,6 +39,63 @@ const struct cli_option cli_train_options[CLI_TRAIN_OPTIONS] = {
      .initial = "dev",
      .help =
          "of --data: rows of the manifest, never trained on, on which old knowledge is measured"},
+};
+
+const struct cli_option cli_drill_options[CLI_DRILL_OPTIONS] = {
+    {.name = "config",
+     .short_name = 'c',
+     .type = CLI_TEXT,
+     .value_name = "FILE",
+     .initial = "configs/train_config.yaml",
+     .help = "training settings, which name the manifest"},
+    {.name = "set",
+     .short_name = 's',
+     .type = CLI_TEXT,
+     .repeatable = true,
+     .value_name = "KEY=VALUE",
+     .help = "one setting over those of the file; may be repeated"},
+    {.name = "output",
+     .short_name = 'o',
+     .type = CLI_TEXT,
+     .value_name = "DIR",
+     .initial = "runs/drill",
+     .help = "folder for manifests, both models and drill.json; what is finished there is not "
+             "done again"},
+    {.name = "photos",
+     .type = CLI_INT,
+     .value_name = "N",
+     .low = 10,
+     .top = 1000000,
+     .initial = "400",
+     .help = "to train on at most, of old and of new generators each; as many real ones"},
+    {.name = "held",
+     .type = CLI_INT,
+     .value_name = "N",
+     .low = 1,
+     .top = 1000000,
+     .initial = "200",
+     .help = "to measure on at most, of old, of new and of real photos each"},
+    {.name = "epochs",
+     .type = CLI_INT,
+     .value_name = "N",
+     .low = 0,
+     .top = 1000000,
+     .initial = "0",
+     .help = "of the network; 0: the statistics alone, in minutes"},
+    {.name = "seed",
+     .type = CLI_INT,
+     .value_name = "N",
+     .low = 0,
+     .top = 1e15,
+     .initial = "1",
+     .help = "of the sources that are held out, and of training"},
+    WORKERS_OPTION,
+    {.name = "format",
+     .short_name = 'f',
+     .type = CLI_CHOICE,
+     .value_name = "table|json",
+     .initial = "table",
+     .help = "how the result is printed"},
 };
 
 const struct cli_option cli_twins_options[CLI_TWINS_OPTIONS] = {
