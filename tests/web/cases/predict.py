@@ -87,6 +87,13 @@ def test_low_confidence_is_said_first(web):
     check(web.browser.text("#verdict") == "Unsure, leaning camera photo", web.browser.text("#verdict"))
 
 
+def test_the_decision_goes_before_the_confidence(web):
+    web.edge.answers["/predict"] = verdict(0.44, "low", threshold=0.5, decision="real", unsure_low=0.45, unsure_high=0.6)
+    web.add_one()
+    check(web.browser.text("#verdict") == "Probably a camera photo", web.browser.text("#verdict"))
+    check(web.browser.run("return document.querySelectorAll(\".track .band\").length") == 1, "no band")
+
+
 def test_evidence_and_threshold_are_shown(web):
     web.edge.answers["/predict"] = verdict(threshold=0.42, quality=[
         {"flag": "over_compressed", "help": "fine traces are gone"}])
