@@ -18,7 +18,7 @@
 #define WORKERS_MAX    64u
 #define ARENA_BYTES    ((size_t)2 << 30) /* virtual */
 #define RIDGE          0.01 /* of a standardised value's mean square; see EXPERIMENTS */
-#define RIDGE_DAMAGED  0.06
+#define RIDGE_DAMAGED  0.2
 #define DEVIATION_MIN  1e-6f
 #define PROGRESS_EVERY 64u
 
