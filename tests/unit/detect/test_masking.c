@@ -15,6 +15,7 @@
 #define MANIFEST  "../shared/data/photos/manifest.tsv"
 #define MODEL     "models/aidetect-1.safetensors"
 #define PHOTOS    200u
+#define WINS_MIN  112u /* chance alone gives as many in one of twenty trials (sign test) */
 #define SIDE_MIN  200u
 #define SIDE_MAX  320u
 #define CELL      32u /* pixels a side of what is hidden at once */
@@ -208,7 +209,7 @@ static void test_hiding_the_hottest_places_lowers_the_score_more(void **state)
                   100.0 * (double)wins / (double)done);
     assert_int_equal(done, PHOTOS);
     assert_true(sums[0] > sums[1]);
-    assert_true(wins > 0.6 * PHOTOS);
+    assert_true(wins >= WINS_MIN);
 }
 
 static int open_world(void **state)
