@@ -14,13 +14,10 @@
 #define NAME_SIZE      256
 #define HEAD_BYTES_MAX (64u << 20) /* of a file whose first bytes are looked at */
 
-/* What is being written, and how many photos of each group there were. */
 struct writer {
     struct buf *out;
     const char *role;
     struct train_additions_report *report;
-    char group[2 * NAME_SIZE]; /* class and group of the last photo */
-    size_t group_count;
 };
 
 void train_manifest_write_head(struct buf *out)
@@ -81,17 +78,11 @@ enum status train_manifest_write_row(struct buf *out, const struct train_manifes
     return ST_OK;
 }
 
-/* Each fifth of a class and group is held out; of three at least one. */
-static const char *role_of(struct writer *writer, enum train_label label, const char *group)
+/* Each fifth of a class and group is held out; of three at least one.  *count: how many of its
+ * photos came before, wherever they stood. */
+static const char *role_of(struct writer *writer, size_t *count)
 {
-    char name[2 * NAME_SIZE];
-
-    (void)snprintf(name, sizeof name, "%d %s", (int)label, group);
-    if (strcmp(name, writer->group) != 0) {
-        memcpy(writer->group, name, sizeof name);
-        writer->group_count = 0;
-    }
-    if (writer->group_count++ % TRAIN_ADDED_HELD_OUT != TRAIN_ADDED_HELD_OUT / 2) {
+    if ((*count)++ % TRAIN_ADDED_HELD_OUT != TRAIN_ADDED_HELD_OUT / 2) {
         writer->report->added++;
         return writer->role;
     }
@@ -101,24 +92,37 @@ static const char *role_of(struct writer *writer, enum train_label label, const 
 
 /* Manifests --------------------------------------------------------------------------------- */
 
-static enum status add_manifest(struct writer *writer, const char *path, bool is_base,
-                                struct err *err)
+static enum status keep_manifest(struct writer *writer, const char *path, struct err *err)
 {
     struct train_manifest *manifest = NULL;
     enum status st = train_manifest_open(&manifest, path, err);
 
+    for (size_t i = 0; st == ST_OK && i < manifest->count; i++)
+        st = train_manifest_write_row(writer->out, manifest, &manifest->rows[i], NULL, NULL, err);
+    if (st == ST_OK)
+        writer->report->kept = manifest->count;
+    train_manifest_close(manifest);
+    return st;
+}
+
+static enum status add_manifest(struct writer *writer, const char *path, struct err *err)
+{
+    struct train_manifest *manifest = NULL;
+    enum status st = train_manifest_open(&manifest, path, err);
+
+    if (st != ST_OK)
+        return st;
+    size_t *real_counts = mem_alloc(manifest->source_count + 1, sizeof *real_counts);
+    size_t *ai_counts = mem_alloc(manifest->family_count + 1, sizeof *ai_counts);
     for (size_t i = 0; st == ST_OK && i < manifest->count; i++) {
         const struct train_manifest_row *row = &manifest->rows[i];
-        const char *group = (row->label == TRAIN_LABEL_AI ? manifest->family_names[row->family]
-                                                          : manifest->source_names[row->source]);
-        if (is_base)
-            st = train_manifest_write_row(writer->out, manifest, row, NULL, NULL, err);
-        else
-            st = train_manifest_write_row(writer->out, manifest, row,
-                                          role_of(writer, row->label, group),
-                                          TRAIN_ADDED_GENERATION, err);
-        writer->report->kept += is_base;
+        size_t *count =
+            row->label == TRAIN_LABEL_AI ? &ai_counts[row->family] : &real_counts[row->source];
+        st = train_manifest_write_row(writer->out, manifest, row, role_of(writer, count),
+                                      TRAIN_ADDED_GENERATION, err);
     }
+    mem_free(real_counts);
+    mem_free(ai_counts);
     train_manifest_close(manifest);
     return st;
 }
@@ -137,8 +141,8 @@ static bool is_photo(const char *path)
     return photo;
 }
 
-/* The folder right below `folder` in which `path` lies; else `otherwise`. */
-static void group_of(char out[NAME_SIZE], const char *path, const char *folder,
+/* The folder right below `folder` in which `path` lies; else `otherwise`, and false. */
+static bool group_of(char out[NAME_SIZE], const char *path, const char *folder,
                      const char *otherwise)
 {
     const char *rest = path + strlen(folder);
@@ -149,10 +153,11 @@ static void group_of(char out[NAME_SIZE], const char *path, const char *folder,
         (void)snprintf(out, NAME_SIZE, "%.*s", (int)MIN_OF(slash - rest, NAME_SIZE - 1), rest);
     else
         (void)snprintf(out, NAME_SIZE, "%s", otherwise);
+    return slash != NULL;
 }
 
 static enum status add_photo(struct writer *writer, const char *path, enum train_label label,
-                             const char *group, struct err *err)
+                             const char *group, size_t *count, struct err *err)
 {
     char whole[PATH_MAX];
     enum status st = absolute(whole, path, err);
@@ -165,7 +170,7 @@ static enum status add_photo(struct writer *writer, const char *path, enum train
         return st;
     buf_printf(writer->out, "%s\t%s\t%s\t" TRAIN_ADDED_GENERATION "\t%s\t%s\t-\t-\t-\t-\n", whole,
                train_label_name(label), label == TRAIN_LABEL_AI ? group : "added", group,
-               role_of(writer, label, group));
+               role_of(writer, count));
     return ST_OK;
 }
 
@@ -174,6 +179,9 @@ static enum status add_label(struct writer *writer, const char *folder, enum tra
 {
     char path[PATH_MAX];
     char group[NAME_SIZE];
+    char last[NAME_SIZE] = "";
+    size_t beside = 0; /* photos that lie in no folder of a group */
+    size_t inside = 0; /* in that of the last one: files come by path */
     struct fs_list files = {0};
     enum status st = ST_OK;
 
@@ -185,8 +193,12 @@ static enum status add_label(struct writer *writer, const char *folder, enum tra
     for (size_t i = 0; st == ST_OK && i < files.count; i++) {
         if (!is_photo(files.paths[i]))
             continue;
-        group_of(group, files.paths[i], path, name);
-        st = add_photo(writer, files.paths[i], label, group, err);
+        bool in_folder = group_of(group, files.paths[i], path, name);
+        if (in_folder && strcmp(group, last) != 0) {
+            memcpy(last, group, sizeof last);
+            inside = 0;
+        }
+        st = add_photo(writer, files.paths[i], label, group, in_folder ? &inside : &beside, err);
     }
     fs_list_free(&files);
     return st;
@@ -217,10 +229,10 @@ enum status train_additions_write(struct buf *out, struct train_additions_report
     struct writer writer = {.out = out, .role = role, .report = &counted};
 
     train_manifest_write_head(out);
-    enum status st = add_manifest(&writer, manifest_path, true, err);
+    enum status st = keep_manifest(&writer, manifest_path, err);
     for (size_t i = 0; st == ST_OK && i < path_count; i++)
         st = fs_is_folder(paths[i]) ? add_folder(&writer, paths[i], err)
-                                    : add_manifest(&writer, paths[i], false, err);
+                                    : add_manifest(&writer, paths[i], err);
     if (st == ST_OK)
         st = buf_check(out, "the manifest of old and added photos", err);
     if (st == ST_OK)
