@@ -25,6 +25,7 @@
 #define MEMORY_TOP      (256 << 20)
 #define MEMORY_EVERY_MS 1000
 #define ALERTS_MAX      64
+#define PARENT_MAX      ((size_t)360) /* bytes of the path of the folder of temporary files */
 
 /* One stretch of the trial, until its alerts have come.  `faults` are members of the form that
  * POST /admin/faults reads. */
@@ -386,9 +387,15 @@ static enum status open_trial(struct trial *trial, struct err *err)
 {
     static const struct http_client_options client = {.timeout_ms = 15000};
 
-    memcpy(trial->folder, "/tmp/aidetect-selftest-XXXXXX", sizeof "/tmp/aidetect-selftest-XXXXXX");
+    const char *parent = getenv("TMPDIR");
+
+    if (!parent || !parent[0])
+        parent = "/tmp";
+    if (strlen(parent) > PARENT_MAX)
+        return err_set(err, ST_LIMIT, "TMPDIR is over %zu bytes", PARENT_MAX);
+    (void)snprintf(trial->folder, sizeof trial->folder, "%s/aidetect-selftest-XXXXXX", parent);
     if (!mkdtemp(trial->folder))
-        return err_set(err, ST_IO, "cannot make a folder in /tmp");
+        return err_set(err, ST_IO, "cannot make a folder in '%s'", parent);
     (void)snprintf(trial->config, sizeof trial->config, "%.400s/settings.yaml", trial->folder);
     enum status st = selftest_free_port(&trial->service_port, err);
     if (st == ST_OK)

@@ -1,5 +1,6 @@
 /* cli/drift_options.c - the options of aidetect drift, for the table of commands. */
 #include "cli/drift_simulate.h"
+#include "cli/options.h"
 
 const struct cli_option cli_drift_options[CLI_DRIFT_OPTIONS] = {
     {.name = "url",
@@ -7,18 +8,8 @@ const struct cli_option cli_drift_options[CLI_DRIFT_OPTIONS] = {
      .type = CLI_TEXT,
      .value_name = "URL",
      .help = "of status: ask the service that runs there instead of the prediction log"},
-    {.name = "api-key",
-     .short_name = 'k',
-     .type = CLI_TEXT,
-     .value_name = "KEY",
-     .help = "with --url: key of the service; without it $AIDETECT_API_KEY"},
-    {.name = "timeout",
-     .type = CLI_INT,
-     .value_name = "S",
-     .low = 1,
-     .top = 3600,
-     .initial = "60",
-     .help = "with --url: seconds for the request"},
+    API_KEY_OPTION("with --url: key of the service; without it $AIDETECT_API_KEY"),
+    TIMEOUT_OPTION("with --url: seconds for the request"),
     {.name = "since",
      .type = CLI_TEXT,
      .value_name = "TIME",

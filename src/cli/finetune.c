@@ -75,15 +75,6 @@ static void print_line(const char *group, const char *what, size_t n, const doub
     printf("%+.1f\n", 100 * (shares[1] - shares[0]));
 }
 
-static const struct evaluate_slice *find_slice(const struct evaluate_slice *slices, size_t count,
-                                               uint32_t id)
-{
-    for (size_t i = 0; i < count; i++)
-        if (slices[i].id == id)
-            return &slices[i];
-    return NULL;
-}
-
 /* Share of the slice's photos that are judged right. */
 static double right_of(const struct evaluate_slice *slice, bool ai)
 {
@@ -105,9 +96,7 @@ static void each_slice(const struct moment moments[2], const struct train_manife
             const struct evaluate_slice *slices = ai ? before->families : before->sources;
             size_t count = ai ? before->family_count : before->source_count;
             for (size_t i = 0; i < count; i++) {
-                const struct evaluate_slice *same =
-                    ai ? find_slice(after->families, after->family_count, slices[i].id)
-                       : find_slice(after->sources, after->source_count, slices[i].id);
+                const struct evaluate_slice *same = evaluate_slice_find(after, ai, slices[i].id);
                 if (!same)
                     continue;
                 const double right[2] = {right_of(&slices[i], ai), right_of(same, ai)};

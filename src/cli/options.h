@@ -27,6 +27,27 @@
         .name = "workers", .short_name = 'w', .type = CLI_INT, .value_name = "N", .low = 0,        \
         .top = 256, .initial = "0", .help = "worker threads; 0: one for each processor"            \
     }
+/* Of commands that ask a running service. */
+#define API_KEY_OPTION(text)                                                                       \
+    {                                                                                              \
+        .name = "api-key", .short_name = 'k', .type = CLI_TEXT, .value_name = "KEY",               \
+        .help = (text)                                                                             \
+    }
+#define TIMEOUT_OPTION(text)                                                                       \
+    {                                                                                              \
+        .name = "timeout", .type = CLI_INT, .value_name = "S", .low = 1, .top = 3600,              \
+        .initial = "60", .help = (text)                                                            \
+    }
+#define SEED_OPTION(text)                                                                          \
+    {                                                                                              \
+        .name = "seed", .type = CLI_INT, .value_name = "N", .low = 0, .top = 1e15, .initial = "1", \
+        .help = (text)                                                                             \
+    }
+#define TABLE_FORMAT_OPTION(text)                                                                  \
+    {                                                                                              \
+        .name = "format", .short_name = 'f', .type = CLI_CHOICE, .value_name = "table|json",       \
+        .initial = "table", .help = (text)                                                         \
+    }
 
 #define CLI_DRILL_OPTIONS 9
 extern const struct cli_option cli_drill_options[CLI_DRILL_OPTIONS];

@@ -2,19 +2,20 @@
  * of commands. */
 #include "cli/options.h"
 
+#define TRAIN_CONFIG_OPTION(text)                                                                  \
+    {                                                                                              \
+        .name = "config", .short_name = 'c', .type = CLI_TEXT, .value_name = "FILE",               \
+        .initial = "configs/train_config.yaml", .help = (text)                                     \
+    }
+#define TRAIN_SET_OPTION                                                                           \
+    {                                                                                              \
+        .name = "set", .short_name = 's', .type = CLI_TEXT, .repeatable = true,                    \
+        .value_name = "KEY=VALUE", .help = "one setting over those of the file; may be repeated"   \
+    }
+
 const struct cli_option cli_train_options[CLI_TRAIN_OPTIONS] = {
-    {.name = "config",
-     .short_name = 'c',
-     .type = CLI_TEXT,
-     .value_name = "FILE",
-     .initial = "configs/train_config.yaml",
-     .help = "training settings"},
-    {.name = "set",
-     .short_name = 's',
-     .type = CLI_TEXT,
-     .repeatable = true,
-     .value_name = "KEY=VALUE",
-     .help = "one setting over those of the file; may be repeated"},
+    TRAIN_CONFIG_OPTION("training settings"),
+    TRAIN_SET_OPTION,
     {.name = "resume", .type = CLI_FLAG, .help = "go on from the run's last checkpoint"},
     {.name = "output",
      .short_name = 'o',
@@ -42,18 +43,8 @@ const struct cli_option cli_train_options[CLI_TRAIN_OPTIONS] = {
 };
 
 const struct cli_option cli_drill_options[CLI_DRILL_OPTIONS] = {
-    {.name = "config",
-     .short_name = 'c',
-     .type = CLI_TEXT,
-     .value_name = "FILE",
-     .initial = "configs/train_config.yaml",
-     .help = "training settings, which name the manifest"},
-    {.name = "set",
-     .short_name = 's',
-     .type = CLI_TEXT,
-     .repeatable = true,
-     .value_name = "KEY=VALUE",
-     .help = "one setting over those of the file; may be repeated"},
+    TRAIN_CONFIG_OPTION("training settings, which name the manifest"),
+    TRAIN_SET_OPTION,
     {.name = "output",
      .short_name = 'o',
      .type = CLI_TEXT,
@@ -82,20 +73,9 @@ const struct cli_option cli_drill_options[CLI_DRILL_OPTIONS] = {
      .top = 1000000,
      .initial = "0",
      .help = "of the network; 0: the statistics alone, in minutes"},
-    {.name = "seed",
-     .type = CLI_INT,
-     .value_name = "N",
-     .low = 0,
-     .top = 1e15,
-     .initial = "1",
-     .help = "of the sources that are held out, and of training"},
+    SEED_OPTION("of the sources that are held out, and of training"),
     WORKERS_OPTION,
-    {.name = "format",
-     .short_name = 'f',
-     .type = CLI_CHOICE,
-     .value_name = "table|json",
-     .initial = "table",
-     .help = "how the result is printed"},
+    TABLE_FORMAT_OPTION("how the result is printed"),
 };
 
 const struct cli_option cli_twins_options[CLI_TWINS_OPTIONS] = {
@@ -122,13 +102,7 @@ const struct cli_option cli_twins_options[CLI_TWINS_OPTIONS] = {
      .initial = "1",
      .help = "share of the fake in each pixel, the rest is the photo; 0.2-0.8: drawn for each "
              "photo"},
-    {.name = "seed",
-     .type = CLI_INT,
-     .value_name = "N",
-     .low = 0,
-     .top = 1e15,
-     .initial = "1",
-     .help = "of what is picked and drawn for each photo"},
+    SEED_OPTION("of what is picked and drawn for each photo"),
     {.name = "crop",
      .type = CLI_INT,
      .value_name = "PX",
@@ -169,12 +143,7 @@ const struct cli_option cli_evaluate_options[CLI_EVALUATE_OPTIONS] = {
      .value_name = "NAME",
      .initial = "dev",
      .help = "rows of the manifest with this role"},
-    {.name = "format",
-     .short_name = 'f',
-     .type = CLI_CHOICE,
-     .value_name = "table|json",
-     .initial = "table",
-     .help = "how the report is printed"},
+    TABLE_FORMAT_OPTION("how the report is printed"),
     THRESHOLD_OPTION,
     PRECISION_OPTION,
     WORKERS_OPTION,
@@ -190,13 +159,7 @@ const struct cli_option cli_evaluate_options[CLI_EVALUATE_OPTIONS] = {
      .top = 10000000,
      .initial = "0",
      .help = "a seeded sample of this many photos; 0: all"},
-    {.name = "seed",
-     .type = CLI_INT,
-     .value_name = "N",
-     .low = 0,
-     .top = 1e15,
-     .initial = "1",
-     .help = "of the sample, the resampled intervals and the shuffled labels"},
+    SEED_OPTION("of the sample, the resampled intervals and the shuffled labels"),
     {.name = "controls",
      .type = CLI_FLAG,
      .help = "also run the sanity controls: shuffled labels, metadata only"},

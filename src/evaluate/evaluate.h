@@ -143,6 +143,9 @@ enum status evaluate_statistics(struct evaluate_statistics *out,
                                 const struct evaluate_sample *samples, size_t count,
                                 double threshold, uint64_t seed, struct err *err) MUST_USE;
 void evaluate_statistics_fini(struct evaluate_statistics *statistics);
+/* The slice of a source (ai: of a generator) in one tier; NULL: none of its photos is there. */
+const struct evaluate_slice *evaluate_slice_find(const struct evaluate_statistics *statistics,
+                                                 bool ai, uint32_t id);
 
 /* A point of the ROC curve: everything with probability >= threshold is called AI-generated. */
 struct evaluate_roc_point {

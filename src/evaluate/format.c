@@ -38,18 +38,6 @@ const char *evaluate_format_decimals(char out[EVALUATE_CELL], struct evaluate_in
     return out;
 }
 
-const struct evaluate_slice *evaluate_slice_find(const struct evaluate_statistics *statistics,
-                                                 bool ai, uint32_t id)
-{
-    const struct evaluate_slice *slices = ai ? statistics->families : statistics->sources;
-    size_t count = ai ? statistics->family_count : statistics->source_count;
-
-    for (size_t i = 0; i < count; i++)
-        if (slices[i].id == id)
-            return &slices[i];
-    return NULL;
-}
-
 enum train_tier evaluate_report_tier(const struct evaluate_report *report)
 {
     unsigned tier = TRAIN_T1;

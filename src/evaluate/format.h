@@ -12,9 +12,6 @@ const char *evaluate_format_percents(char out[EVALUATE_CELL], struct evaluate_in
 const char *evaluate_format_decimal(char out[EVALUATE_CELL], double value);
 const char *evaluate_format_decimals(char out[EVALUATE_CELL], struct evaluate_interval interval);
 
-/* The slice of a source (ai: of a generator) in one tier; NULL: none of its photos is there. */
-const struct evaluate_slice *evaluate_slice_find(const struct evaluate_statistics *statistics,
-                                                 bool ai, uint32_t id);
 /* The tier at which single photos are looked at: T1, or the lightest there is. */
 enum train_tier evaluate_report_tier(const struct evaluate_report *report);
 /* Rows that are real; `tier_count`, unless NULL, is the number of scores a row has. */

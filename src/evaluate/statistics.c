@@ -339,6 +339,18 @@ void evaluate_statistics_fini(struct evaluate_statistics *statistics)
     statistics->source_count = statistics->family_count = 0;
 }
 
+const struct evaluate_slice *evaluate_slice_find(const struct evaluate_statistics *statistics,
+                                                 bool ai, uint32_t id)
+{
+    const struct evaluate_slice *slices = ai ? statistics->families : statistics->sources;
+    size_t count = ai ? statistics->family_count : statistics->source_count;
+
+    for (size_t i = 0; i < count; i++)
+        if (slices[i].id == id)
+            return &slices[i];
+    return NULL;
+}
+
 enum status evaluate_samples_of(struct evaluate_sample **out, size_t *count,
                                 const struct evaluate_scores *scores,
                                 const struct train_manifest *manifest, enum train_tier tier,

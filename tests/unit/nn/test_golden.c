@@ -14,6 +14,7 @@
 #include "nn/optimizer.h"
 #include "nn/training.h"
 #include "nn/weights.h"
+#include "open_graph.h"
 #include "support/temp_folder.h"
 
 #define GOLDEN_FORWARD "tests/golden/forward.bin"
@@ -35,16 +36,6 @@ static const char network[] = "input x channels=16 side=16\n"
                               "average_pool mean kernel=2 stride=2\n"
                               "average_pool all\n"
                               "linear head out=16\n";
-
-static struct nn_graph *open_graph(const char *text)
-{
-    struct nn_graph *graph = NULL;
-    struct err err = {0};
-
-    if (nn_graph_open(&graph, str_of(text), &err) != ST_OK)
-        fail_msg("%s", err.msg);
-    return graph;
-}
 
 /* Values away from the special 0 and 1 of a fresh network. */
 static float *make_values(const struct nn_graph *graph)

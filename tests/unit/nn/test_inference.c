@@ -7,21 +7,12 @@
 #include "nn/inference.h"
 #include "nn/onnx.h"
 #include "nn/training.h"
+#include "open_graph.h"
 #include "reference.h"
 #include "support/temp_folder.h"
 
 /* Winograd's transforms add what they later subtract: some bits more than a plain sum loses. */
 #define TOLERANCE 5e-5
-
-static struct nn_graph *open_graph(const char *text)
-{
-    struct nn_graph *graph = NULL;
-    struct err err = {0};
-
-    if (nn_graph_open(&graph, str_of(text), &err) != ST_OK)
-        fail_msg("%s", err.msg);
-    return graph;
-}
 
 static float *make_values(const struct nn_graph *graph)
 {

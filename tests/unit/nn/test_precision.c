@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "nn/inference.h"
+#include "open_graph.h"
 #include "reference.h"
 
 #define INPUT_MAX 3.0f
@@ -17,16 +18,6 @@ static const struct {
 } tolerance[] = {[NN_BF16] = {0.02, 0.005}, [NN_INT8] = {0.10, 0.02}};
 
 static const enum nn_precision precisions[] = {NN_BF16, NN_INT8};
-
-static struct nn_graph *open_graph(const char *text)
-{
-    struct nn_graph *graph = NULL;
-    struct err err = {0};
-
-    if (nn_graph_open(&graph, str_of(text), &err) != ST_OK)
-        fail_msg("%s", err.msg);
-    return graph;
-}
 
 /* Norms of several scales and shifts; no norm is the identity, and none kills a channel. */
 static float *make_values(const struct nn_graph *graph)
