@@ -135,6 +135,8 @@ void api_set_detail(struct json *value, const struct service_job *job)
     json_set_number(value, "unsure_low", round_to(verdict->unsure_low, 1e-6));
     json_set_number(value, "unsure_high", round_to(verdict->unsure_high, 1e-6));
     json_set_str(value, "model_hash", job->prediction.model_hash);
+    if (job->prediction.precision)
+        json_set_str(value, "precision", job->prediction.precision);
     json_set_str(value, "format", verdict->format ? verdict->format : "unknown");
     json_set_int(value, "width", verdict->width);
     json_set_int(value, "height", verdict->height);

@@ -29,6 +29,7 @@ static enum status read_filter(struct service_predictions_filter *out,
         .photo = cli_text(arguments, "photo"),
         .key = cli_text(arguments, "key"),
         .verdict = cli_text(arguments, "verdict"),
+        .decision = cli_text(arguments, "decision"),
         .limit = (uint64_t)cli_int(arguments, "limit"),
     };
     if (since)
@@ -62,39 +63,43 @@ static enum status export_one(void *payload, const struct service_record *record
     return print_line(printer, err);
 }
 
-static enum status export(struct store *store, struct service_predictions_filter *filter,
-                          const struct cli_arguments *arguments, struct err *err) {
-    static const char *const names[] =
-        {
-            [SERVICE_PREDICTIONS_CSV] = "csv",
-            [SERVICE_PREDICTIONS_JSONL] = "jsonl",
-            [SERVICE_PREDICTIONS_COLUMNS] = "columns",
-        };
+static enum status export_all(struct store *store, struct service_predictions_filter *filter,
+                              const struct cli_arguments *arguments, struct err *err)
+{
+    static const char *const names[] = {
+        [SERVICE_PREDICTIONS_CSV] = "csv",
+        [SERVICE_PREDICTIONS_JSONL] = "jsonl",
+        [SERVICE_PREDICTIONS_COLUMNS] = "columns",
+    };
     const char *name = cli_text(arguments, "format");
     struct printer printer = {.format = SERVICE_PREDICTIONS_CSV};
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) if (strcmp(name, names[i]) == 0)
-        printer.format = (enum service_predictions_format)i;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            printer.format = (enum service_predictions_format)i;
     buf_init(&printer.line, LINE_BYTES_MAX);
     service_predictions_write_head(&printer.line, printer.format);
     enum status st = print_line(&printer, err);
     if (st == ST_OK && printer.format != SERVICE_PREDICTIONS_COLUMNS)
         st = service_predictions_each(store, filter, export_one, &printer, err);
     buf_fini(&printer.line);
-    if (st == ST_OK && fflush(stdout) != 0) st = err_set(err, ST_IO, "cannot write the export");
+    if (st == ST_OK && fflush(stdout) != 0)
+        st = err_set(err, ST_IO, "cannot write the export");
     return st;
 }
 
 static enum status list_one(void *payload, const struct service_record *record, struct err *err)
 {
     static const char *const confidences[] = {"low", "medium", "high"};
+    static const char *const decisions[] = {"-", "real", "unsure", "ai_generated"};
     char time[CLOCK_TEXT_SIZE];
 
     (void)payload;
     (void)err;
-    printf("%-21s %-13s %.4f  %-10s %-12.12s %-12.12s %-12.12s %s\n",
+    printf("%-21s %-13s %-13s %.4f  %-10s %-12.12s %-12.12s %-12.12s %s\n",
            clock_format_utc(time, record->time_us), record->ai_generated ? "ai_generated" : "real",
-           record->probability, confidences[CLAMP(record->confidence, 0, 2)], record->model_version,
+           decisions[CLAMP(record->decision, -1, 2) + 1], record->probability,
+           confidences[CLAMP(record->confidence, 0, 2)], record->model_version,
            record->photo_sha256, record->key_id[0] ? record->key_id : "-", record->request_id);
     return ST_OK;
 }
@@ -104,8 +109,8 @@ static enum status list(struct store *store, struct service_predictions_filter *
 {
     filter->newest_first = true;
     filter->limit = filter->limit ? filter->limit : 20;
-    printf("%-21s %-13s %-7s %-10s %-12s %-12s %-12s %s\n", "TIME", "VERDICT", "P(AI)",
-           "CONFIDENCE", "MODEL", "PHOTO", "KEY", "REQUEST");
+    printf("%-21s %-13s %-13s %-7s %-10s %-12s %-12s %-12s %s\n", "TIME", "VERDICT", "DECISION",
+           "P(AI)", "CONFIDENCE", "MODEL", "PHOTO", "KEY", "REQUEST");
     return service_predictions_each(store, filter, list_one, NULL, err);
 }
 
@@ -115,11 +120,12 @@ static void print_group(void *payload, const struct service_predictions_group *g
     double count = (double)group->count;
 
     (void)payload;
-    printf("%-16s %10" PRId64 " %8.2f%% %8.2f%% %8.4f %10.1f  %-20s  %s\n",
+    printf("%-16s %10" PRId64 " %8.2f%% %8.2f%% %8.2f%% %8.4f %10.1f  %-20s  %s\n",
            group->name[0] ? group->name : "-", group->count,
-           100 * (double)group->ai_generated / count, 100 * (double)group->low_confidence / count,
-           group->mean_probability, group->mean_inference_us / 1e3,
-           clock_format_utc(first, group->first_us), clock_format_utc(last, group->last_us));
+           100 * (double)group->ai_generated / count, 100 * (double)group->unsure / count,
+           100 * (double)group->low_confidence / count, group->mean_probability,
+           group->mean_inference_us / 1e3, clock_format_utc(first, group->first_us),
+           clock_format_utc(last, group->last_us));
 }
 
 static enum status stats(struct store *store, const struct service_predictions_filter *filter,
@@ -129,8 +135,8 @@ static enum status stats(struct store *store, const struct service_predictions_f
                                        : strcmp(by, "key") == 0 ? SERVICE_BY_KEY
                                                                 : SERVICE_BY_MODEL;
 
-    printf("%-16s %10s %9s %9s %8s %10s  %-20s  %s\n", by, "COUNT", "AI", "LOW CONF", "MEAN P",
-           "MEAN MS", "FIRST", "LAST");
+    printf("%-16s %10s %9s %9s %9s %8s %10s  %-20s  %s\n", by, "COUNT", "AI", "UNSURE", "LOW CONF",
+           "MEAN P", "MEAN MS", "FIRST", "LAST");
     return service_predictions_stats(store, filter, kind, print_group, NULL, err);
 }
 
@@ -151,7 +157,7 @@ static enum status act(const char *action, struct service_predictions_filter *fi
     else if (st == ST_OK && strcmp(action, "stats") == 0)
         st = stats(store, filter, cli_text(arguments, "by"), err);
     else if (st == ST_OK)
-        st = export(store, filter, arguments, err);
+        st = export_all(store, filter, arguments, err);
     store_close(store);
     return st;
 }

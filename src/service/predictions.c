@@ -9,6 +9,7 @@
 
 static const char *const verdicts[] = {"real", "ai_generated"};
 static const char *const confidences[] = {"low", "medium", "high"};
+static const char *const decisions[] = {"real", "unsure", "ai_generated"};
 
 /* ---- queries ---- */
 
@@ -17,26 +18,43 @@ static const char *const confidences[] = {"low", "medium", "high"};
     "AND ($3 = '' OR model_version = $3 OR substr(model_hash, 1, length($3)) = $3) "               \
     "AND ($4 = '' OR request_id = $4) AND ($5 = '' OR photo_sha256 = $5) "                         \
     "AND ($6 = '' OR key_id = $6) "                                                                \
-    "AND (CAST($7 AS BIGINT) < 0 OR ai_generated = CAST($7 AS BIGINT)) "
-#define FILTER_VALUES 7
+    "AND (CAST($7 AS BIGINT) < 0 OR ai_generated = CAST($7 AS BIGINT)) "                           \
+    "AND (CAST($8 AS BIGINT) < 0 OR decision = CAST($8 AS BIGINT)) "
+#define FILTER_VALUES 8
+
+/* The place of `word`, -1 without one.  ST_INVALID: it is none of them. */
+static enum status place_of(int64_t *out, const char *what, const char *word,
+                            const char *const *words, size_t count, struct err *err)
+{
+    *out = -1;
+    for (size_t i = 0; word && i < count; i++)
+        if (strcmp(word, words[i]) == 0)
+            *out = (int64_t)i;
+    if (!word || *out >= 0)
+        return ST_OK;
+    return err_set(err, ST_INVALID, "the %s '%.40s' is none of real, %sai_generated", what, word,
+                   count > 2 ? "unsure, " : "");
+}
 
 static enum status fill_filter(struct store_value out[FILTER_VALUES],
                                const struct service_predictions_filter *filter, struct err *err)
 {
     const char *const texts[] = {filter->model, filter->request, filter->photo, filter->key};
-    int64_t verdict = -1;
+    int64_t verdict, decision;
 
-    for (int64_t i = 0; filter->verdict && i < (int64_t)ARRAY_LEN(verdicts); i++)
-        if (strcmp(filter->verdict, verdicts[i]) == 0)
-            verdict = i;
-    if (filter->verdict && verdict < 0)
-        return err_set(err, ST_INVALID, "the verdict '%.40s' is neither real nor ai_generated",
-                       filter->verdict);
+    enum status st =
+        place_of(&verdict, "verdict", filter->verdict, verdicts, ARRAY_LEN(verdicts), err);
+    if (st == ST_OK)
+        st =
+            place_of(&decision, "decision", filter->decision, decisions, ARRAY_LEN(decisions), err);
+    if (st != ST_OK)
+        return st;
     out[0] = store_int(filter->since_us);
     out[1] = store_int(filter->until_us ? filter->until_us : INT64_MAX);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         out[2 + i] = store_text(texts[i] ? texts[i] : "");
-    out[FILTER_VALUES - 1] = store_int(verdict);
+    out[2 + ARRAY_LEN(texts)] = store_int(verdict);
+    out[3 + ARRAY_LEN(texts)] = store_int(decision);
     return ST_OK;
 }
 
@@ -60,9 +78,9 @@ enum status service_predictions_each(
     void *payload, struct err *err)
 {
     static const char up[] =
-        SERVICE_RECORD_SELECT FILTER "ORDER BY time_us, run, sequence LIMIT CAST($8 AS BIGINT)";
+        SERVICE_RECORD_SELECT FILTER "ORDER BY time_us, run, sequence LIMIT CAST($9 AS BIGINT)";
     static const char down[] = SERVICE_RECORD_SELECT FILTER
-        "ORDER BY time_us DESC, run DESC, sequence DESC LIMIT CAST($8 AS BIGINT)";
+        "ORDER BY time_us DESC, run DESC, sequence DESC LIMIT CAST($9 AS BIGINT)";
     struct store_value values[FILTER_VALUES + 1];
     struct each each = {visit, payload};
 
@@ -90,10 +108,11 @@ static enum status on_group(void *payload, const struct store_row *row, struct e
         .count = store_column_int(row, 1),
         .ai_generated = store_column_int(row, 2),
         .low_confidence = store_column_int(row, 3),
-        .mean_probability = store_column_real(row, 4),
-        .mean_inference_us = store_column_real(row, 5),
-        .first_us = store_column_int(row, 6),
-        .last_us = store_column_int(row, 7),
+        .unsure = store_column_int(row, 4),
+        .mean_probability = store_column_real(row, 5),
+        .mean_inference_us = store_column_real(row, 6),
+        .first_us = store_column_int(row, 7),
+        .last_us = store_column_int(row, 8),
     };
 
     (void)err;
@@ -108,7 +127,8 @@ static enum status on_group(void *payload, const struct store_row *row, struct e
 
 #define GROUP_COLUMNS                                                                              \
     "count(*), sum(ai_generated), sum(CASE confidence WHEN 0 THEN 1 ELSE 0 END), "                 \
-    "avg(probability), avg(inference_us), min(time_us), max(time_us) FROM predictions " FILTER
+    "sum(CASE decision WHEN 1 THEN 1 ELSE 0 END), avg(probability), avg(inference_us), "           \
+    "min(time_us), max(time_us) FROM predictions " FILTER
 
 enum status service_predictions_stats(struct store *store,
                                       const struct service_predictions_filter *filter,
@@ -158,6 +178,7 @@ static const struct {
     {"run", "INT64", "with sequence the record's key: of the program's run"},
     {"sequence", "INT64", "1, 2, ... within the run"},
     {"sample_rate", "DOUBLE", "the photo was kept for review with this probability; 0: not kept"},
+    {"decision", "STRING", "real, unsure or ai_generated; unknown: logged before there were three"},
 };
 
 void service_predictions_write_head(struct buf *out, enum service_predictions_format format)
@@ -230,9 +251,10 @@ static void write_csv(struct buf *out, const struct service_record *r)
                word_of(verdicts, ARRAY_LEN(verdicts), r->ai_generated), r->probability,
                word_of(confidences, ARRAY_LEN(confidences), r->confidence), r->threshold);
     add_csv_text(out, r->model_version);
-    buf_printf(out, ",%s,%" PRId64 ",%" PRId64 ",%s,%s,%" PRId64 ",%" PRId64 ",%.10g\n",
+    buf_printf(out, ",%s,%" PRId64 ",%" PRId64 ",%s,%s,%" PRId64 ",%" PRId64 ",%.10g,%s\n",
                r->model_hash, r->queue_us, r->inference_us, r->key_id,
-               evidence_text(evidence, r->evidence), r->run, r->sequence, r->sample_rate);
+               evidence_text(evidence, r->evidence), r->run, r->sequence, r->sample_rate,
+               word_of(decisions, ARRAY_LEN(decisions), r->decision));
 }
 
 static void write_json(struct buf *out, const struct service_record *r)
@@ -260,6 +282,7 @@ static void write_json(struct buf *out, const struct service_record *r)
     json_set_int(value, "run", r->run);
     json_set_int(value, "sequence", r->sequence);
     json_set_number(value, "sample_rate", r->sample_rate);
+    json_set_str(value, "decision", word_of(decisions, ARRAY_LEN(decisions), r->decision));
     json_write(out, value, 0);
     buf_add_str(out, "\n");
     json_free(value);

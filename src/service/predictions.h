@@ -9,13 +9,14 @@
 
 /* Every member restricts; zero does not. */
 struct service_predictions_filter {
-    int64_t since_us;    /* at or after */
-    int64_t until_us;    /* before */
-    const char *model;   /* version, or the start of its hash */
-    const char *request; /* id */
-    const char *photo;   /* SHA-256, hexadecimal */
-    const char *key;     /* id of the client's API key */
-    const char *verdict; /* "real", "ai_generated" */
+    int64_t since_us;     /* at or after */
+    int64_t until_us;     /* before */
+    const char *model;    /* version, or the start of its hash */
+    const char *request;  /* id */
+    const char *photo;    /* SHA-256, hexadecimal */
+    const char *key;      /* id of the client's API key */
+    const char *verdict;  /* "real", "ai_generated" */
+    const char *decision; /* "real", "unsure", "ai_generated" */
     uint64_t limit;
     bool newest_first;
 };
@@ -28,7 +29,7 @@ enum status service_predictions_each(
 
 struct service_predictions_group {
     char name[SERVICE_RECORD_TEXT_SIZE]; /* a model's version, a day (UTC), a key's id */
-    int64_t count, ai_generated, low_confidence;
+    int64_t count, ai_generated, low_confidence, unsure;
     double mean_probability, mean_inference_us;
     int64_t first_us, last_us;
 };

@@ -14,7 +14,7 @@ static const struct column {
     const char *name;
     enum kind kind;
     size_t offset;
-    bool is_optional; /* lines of earlier versions lack it: 0 */
+    bool is_optional; /* lines of earlier versions lack it */
 } columns[] = {
 #define COLUMN(kind, name)                                                                         \
     {                                                                                              \
@@ -39,6 +39,7 @@ static const struct column {
     COLUMN(TEXT, key_id),
     COLUMN(INT, evidence),
     {"sample_rate", REAL, offsetof(struct service_record, sample_rate), true},
+    {"decision", INT, offsetof(struct service_record, decision), true},
 #undef COLUMN
 };
 _Static_assert(ARRAY_LEN(columns) == SERVICE_RECORD_COLUMNS, "one row for each column");
@@ -121,9 +122,8 @@ static enum status insert(struct store *store, void *payload, struct err *err)
     static const char sql[] =
         "INSERT INTO predictions (run, sequence, time_us, request_id, photo_sha256, photo_bytes, "
         "width, height, probability, ai_generated, confidence, threshold, model_version, "
-        "model_hash, queue_us, inference_us, key_id, evidence, sample_rate) VALUES ($1, $2, $3, "
-        "$4, $5, $6, "
-        "$7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) "
+        "model_hash, queue_us, inference_us, key_id, evidence, sample_rate, decision) VALUES ($1, "
+        "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) "
         "ON CONFLICT (run, sequence) DO NOTHING";
     const struct insertion *insertion = payload;
 
@@ -191,7 +191,7 @@ static bool read_member(struct service_record *out, const struct json *value,
 
 enum status service_record_read_line(struct service_record *out, struct bytes line, struct err *err)
 {
-    struct service_record record = {0};
+    struct service_record record = {.decision = -1};
     struct json *value = NULL;
 
     if (line.len > SERVICE_RECORD_LINE_BYTES)

@@ -50,6 +50,7 @@ static void record(struct service *service, const struct service_job *job)
         .queue_us = (int64_t)(job->queue_ms * 1e3),
         .inference_us = (int64_t)(job->prediction.inference_time_ms * 1e3),
         .evidence = verdict->quality,
+        .decision = verdict->decision,
     };
     char hash[HASH_HEX_SIZE];
     struct service_faults faults;
@@ -107,6 +108,7 @@ static struct service_prediction prediction_of(const struct service_verdict *ver
         .inference_time_ms = (double)took_us / 1e3,
         .model_version = classifier->model_version,
         .model_hash = classifier->model_hash,
+        .precision = classifier->precision,
     };
 }
 

@@ -58,6 +58,7 @@ struct service_classifier {
     void *payload;
     const char *model_version; /* borrowed, as long as the classifier is open */
     const char *model_hash;
+    const char *precision; /* of the network's numbers, "fp32"; NULL: it has none to speak of */
     double threshold;
     /* A session is used by one thread at a time, not always the one that opened it. */
     enum status (*open_session)(void **out, void *payload, struct err *err);
@@ -168,6 +169,7 @@ struct service_prediction {
     double inference_time_ms;
     const char *model_version;
     const char *model_hash;
+    const char *precision; /* as the classifier's */
 };
 
 enum service_work {

@@ -29,5 +29,8 @@ const struct store_migration store_migrations[] = {
      "CREATE INDEX predictions_request ON predictions (request_id)"},
     {2, "predictions: kept for review", /* with this probability; 0: the photo was not kept */
      "ALTER TABLE predictions ADD COLUMN sample_rate DOUBLE PRECISION NOT NULL DEFAULT 0"},
+    {3,
+     "predictions: three decisions", /* 0 real, 1 unsure, 2 ai_generated; -1: not recorded then */
+     "ALTER TABLE predictions ADD COLUMN decision BIGINT NOT NULL DEFAULT -1"},
 };
 const size_t store_migration_count = ARRAY_LEN(store_migrations);

@@ -47,6 +47,7 @@ def fine_stop(start):
         os.path.join(server.folder, "data", "review")), "a photo was kept")
     check(last["threshold"] > 0 and last["model_hash"] and last["inference_us"] > 0, dict(last))
     check(last["ai_generated"] == (last["probability"] >= last["threshold"]), dict(last))
+    check(last["decision"] in (1, 2 * last["ai_generated"]), dict(last))
 
 
 def killed(start):
@@ -126,6 +127,12 @@ def exports(start):
     check(count[1].split()[:2] == [model, str(len(records))], count)
     other = {"real": "ai_generated", "ai_generated": "real"}[records[0]["prediction"]]
     check(len(command(server, "list", "--verdict", other)) == 1, "the other verdict")
+    decisions = {"real", "unsure", "ai_generated"}
+    check({record["decision"] for record in records} <= decisions, records[0])
+    for decision in decisions:
+        count = sum(record["decision"] == decision for record in records)
+        lines = command(server, "list", "--limit", "1000", "--decision", decision)[1:]
+        check(len(lines) == count and all(decision in line for line in lines), lines)
     found = command(server, "list", "--limit", "1", "--request", "shop-1")
     check(len(found) == 2 and found[1].endswith(" shop-1"), found)
     check(server.stop() == 0, "did not end with 0")

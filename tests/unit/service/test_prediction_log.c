@@ -30,6 +30,7 @@ static struct service_record record_of(const struct fixture *fixture, int64_t nu
         .queue_us = 7,
         .inference_us = 9,
         .evidence = 5,
+        .decision = 2,
     };
 
     service_record_set_text(record.request_id, "req\xff");
@@ -103,8 +104,30 @@ static void test_closing_writes_everything(void **state)
     assert_int_equal(ask(fixture, "SELECT count(*) FROM predictions"), 117);
     assert_int_equal(ask(fixture, "SELECT count(DISTINCT sequence) FROM predictions"), 117);
     assert_int_equal(ask(fixture, "SELECT count(*) FROM predictions WHERE request_id = 'req?' AND "
-                                  "evidence = 5 AND probability = 0.25 AND key_id = ''"),
+                                  "evidence = 5 AND probability = 0.25 AND decision = 2"),
                      117);
+}
+
+static void test_a_line_of_an_earlier_version_is_read(void **state)
+{
+    static const char without[] = ",\"decision\":2";
+    struct service_record record = record_of(*state, 1);
+    struct service_record read;
+    struct buf line;
+    struct err err;
+
+    buf_init(&line, SERVICE_RECORD_LINE_BYTES);
+    service_record_write_line(&line, &record);
+    assert_int_equal(service_record_read_line(&read, buf_bytes(&line), &err), ST_OK);
+    assert_int_equal(read.decision, 2);
+    char *at = strstr((char *)line.at, without);
+    assert_non_null(at);
+    memmove(at, at + strlen(without), strlen(at + strlen(without)) + 1);
+    line.len -= strlen(without);
+    assert_int_equal(service_record_read_line(&read, buf_bytes(&line), &err), ST_OK);
+    assert_int_equal(read.decision, -1);
+    assert_int_equal(read.width, 640);
+    buf_fini(&line);
 }
 
 static enum status insert_twice(struct store *store, const struct service_record *records,
@@ -462,9 +485,9 @@ static int clear_server(void **state)
 #define SQLITE(test) cmocka_unit_test_setup_teardown(test, open_sqlite, close_sqlite)
 #define PG(test)     cmocka_unit_test_setup(test, clear_server)
 #define SHARED(ROW)                                                                                \
-    ROW(test_closing_writes_everything), ROW(test_a_record_is_kept_once),                          \
-        ROW(test_what_a_crash_left_behind_is_replayed), ROW(test_old_records_are_forgotten),       \
-        ROW(test_a_newer_schema_is_refused)
+    ROW(test_closing_writes_everything), ROW(test_a_line_of_an_earlier_version_is_read),           \
+        ROW(test_a_record_is_kept_once), ROW(test_what_a_crash_left_behind_is_replayed),           \
+        ROW(test_old_records_are_forgotten), ROW(test_a_newer_schema_is_refused)
 
 int main(void)
 {
