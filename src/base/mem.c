@@ -46,6 +46,11 @@ static void *count_and_return(void *block)
     return block;
 }
 
+void mem_return_large_blocks(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, 128 << 10); /* the default, but no longer a moving one */
+}
+
 uint64_t mem_allocation_count(void)
 {
     return atomic_load_explicit(&allocation_count, memory_order_relaxed);

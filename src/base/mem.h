@@ -14,6 +14,10 @@ void *mem_try_resize(void *block, size_t count, size_t size) MUST_USE;
 void mem_free(void *block);                                                    /* NULL is fine */
 char *mem_copy_str(struct str text) __attribute__((returns_nonnull)) MUST_USE; /* NUL-ended */
 
+/* From here on, blocks of 128 KiB and more go back to the system when they are freed, instead of
+ * staying in a heap that grew once.  For processes that live long. */
+void mem_return_large_blocks(void);
+
 /* Calls of the functions above and of arena_open since the start: steady state adds none. */
 uint64_t mem_allocation_count(void);
 

@@ -221,6 +221,7 @@ int cmd_serve(const struct cli_arguments *arguments, struct err *err)
     struct service_loaded_config *loaded = mem_alloc(1, sizeof *loaded);
     int code = CLI_FINE;
 
+    mem_return_large_blocks();
     serve->arguments = arguments;
     serve->config = loaded;
     if (cli_load_settings(loaded, arguments, cli_text(arguments, "config"), &code, err) == ST_OK) {

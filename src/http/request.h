@@ -15,9 +15,9 @@
 #define HTTP_TYPE_SIZE   192
 #define HTTP_DETAIL_SIZE 224
 #define HTTP_ANSWER_MAX  (16u << 20)
-#define HTTP_POOL_MAX    64u          /* requests kept for reuse */
+#define HTTP_POOL_MAX    16u          /* requests kept for reuse */
 #define HTTP_POOL_BODY   (2u << 20)   /* a larger body buffer is given back at once */
-#define HTTP_POOL_BODIES (32u << 20)  /* body buffers kept in all */
+#define HTTP_POOL_BODIES (4u << 20)   /* body buffers kept in all */
 #define HTTP_POOL_ANSWER (256u << 10) /* a larger answer buffer is given back at once */
 
 struct http_answer_field {

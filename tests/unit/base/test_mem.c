@@ -14,6 +14,31 @@
 
 #define MIB ((size_t)1 << 20)
 
+/* A heap that has once held large blocks would keep them for the next ones: small blocks among them
+ * keep it from shrinking.  Twice, because a moving threshold moves when the first block is freed.
+ */
+static void test_large_blocks_go_back(void **state)
+{
+    enum { COUNT = 64, LARGE = 200000 };
+    void *large[COUNT];
+    void *small[COUNT];
+
+    (void)state;
+    mem_return_large_blocks();
+    uint64_t before = mem_heap().free_bytes;
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < COUNT; i++) {
+            large[i] = mem_alloc(LARGE, 1);
+            small[i] = mem_alloc(100, 1);
+        }
+        for (int i = 0; i < COUNT; i++)
+            mem_free(large[i]);
+        assert_true(mem_heap().free_bytes < before + COUNT * LARGE / 4);
+        for (int i = 0; i < COUNT; i++)
+            mem_free(small[i]);
+    }
+}
+
 static struct arena *open_arena(size_t capacity)
 {
     struct arena *arena = NULL;
@@ -193,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_heap_is_zeroed_and_counted),
         cmocka_unit_test(test_sizes_that_overflow),
         cmocka_unit_test(test_copy_str),
+        cmocka_unit_test(test_large_blocks_go_back),
         cmocka_unit_test(test_arena_full),
         cmocka_unit_test(test_arena_limit),
         cmocka_unit_test(test_arena_alignment_and_marks),
