@@ -295,11 +295,20 @@ def run_script(build, folder, path):
     spec = importlib.util.spec_from_file_location("case", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    servers = []
+
     def start(*options, **more):
-        return Server(build, folder, *options, **more)
+        servers.append(Server(build, folder, *options, **more))
+        return servers[-1]
 
     start.folder = folder
-    module.run(start)
+    try:
+        module.run(start)
+    finally:
+        for server in servers:  # those that a failed case left
+            if server.process.poll() is None:
+                server.process.kill()
+                server.process.wait()
 
 
 def main():
