@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A server under load for a long time: soak.py BUILD [--seconds 1800] [--model FILE] [--rate SHARE]
+    [--workers COUNT]
 
 Photos arrive at random times at a share (80 %) of the capacity that is measured first; of all
 requests 5 % are hostile: malformed heads, contradicting lengths, forms that end too early, photos
@@ -29,6 +30,9 @@ GROWTH_MAX_KB = 1024
 # The database's own cache (2 MB), the heaps' slack, buffers of as many connections as were ever open
 # at once, which other work on the machine makes more: full after some minutes.
 FILLING_KB = 15360
+# As clients do: a connection that was not used for so long is not used again, because the server
+# hangs up after http.idle_timeout_ms (a minute), which may cross the next request.
+KEPT_S = 30
 LONG_S = 600
 ANSWER_LIMIT_S = 60
 KINDS = ("texture-jpeg", "texture-png", "texture-webp", "gradient-jpeg", "flat-png")
@@ -78,17 +82,25 @@ class Soak:
         self.idle, self.statuses, self.bad, self.latencies = [], {}, [], []
         self.hostile_statuses = {}
 
+    async def connection(self):
+        """The one that was used last, or a new one."""
+        while self.idle:
+            since, reader, writer = self.idle.pop()
+            if time.monotonic() - since < KEPT_S:
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
     async def ask(self, dice):
         request, start = dice.choice(self.photos), time.monotonic()
         try:
-            reader, writer = self.idle.pop() if self.idle else \
-                await asyncio.open_connection("127.0.0.1", self.port)
+            reader, writer = await self.connection()
             writer.write(request)
             await writer.drain()
             answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), ANSWER_LIMIT_S)
             length = int(re.search(rb"(?i)content-length: (\d+)", answer).group(1))
             await reader.readexactly(length)
-            self.idle.append((reader, writer))
+            self.idle.append((time.monotonic(), reader, writer))
             status = int(answer[9:12])
             if status >= 500 and not (status == 503 and b"\nretry-after:" in answer.lower()):
                 self.bad.append(f"a photo was answered {status}")
@@ -146,7 +158,7 @@ class Soak:
 
     def hang_up(self):
         while self.idle:
-            self.idle.pop()[1].close()
+            self.idle.pop()[2].close()
 
 
 def resident_kb(pid):
@@ -186,7 +198,9 @@ async def run(soak, pid, options, out):
                photos=soak.statuses, hostile=soak.hostile_statuses,
                p50_ms=round(1e3 * good[len(good) // 2], 1),
                p99_ms=round(1e3 * good[int(len(good) * 0.99)], 1),
-               resident_kb=after[-1], growth_kb=round(growth), descriptors_left=left)
+               resident_kb=after[-1],
+               resident_kb_by_tenth=[samples[len(samples) * i // 10][1] for i in range(10)],
+               growth_kb=round(growth), descriptors_left=left)
     limit = GROWTH_MAX_KB + (0 if options.seconds >= LONG_S else FILLING_KB)
     if growth > limit:
         soak.bad.append(f"resident memory grew by {growth:.0f} kB, the limit is {limit}")
@@ -210,6 +224,7 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--seconds", type=float, default=1800)
     parser.add_argument("--rate", type=float, default=0.8, help="share of the capacity")
+    parser.add_argument("--workers", type=int, default=0, help="0: one a processor")
     parser.add_argument("--model", help="weights file; a small one is made when absent")
     options = parser.parse_args()
     out, dice = {}, random.Random(3)
@@ -224,7 +239,7 @@ def main():
             server = subprocess.Popen(
                 [os.path.join(options.build, "aidetect"), "serve", "--config", "/dev/null",
                  "--listen", "127.0.0.1:0", "--model", options.model, "--set", "log.level=error",
-                 "--set", f"data={folder}/data"], stdout=subprocess.PIPE, stderr=log, text=True)
+                 "--set", f"data={folder}/data", "--set", f"workers={options.workers}"], stdout=subprocess.PIPE, stderr=log, text=True)
         try:
             port = int(re.search(r":(\d+)$", server.stdout.readline().strip()).group(1))
             soak = Soak(port, [photo_request(photo) for photo in photos],
