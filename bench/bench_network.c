@@ -26,7 +26,7 @@
 
 #define PATH_SIZE      1024
 #define ARENA_BYTES    ((size_t)512 << 20)
-#define TRAINING_BATCH 32 /* as in train/config.c */
+#define TRAINING_BATCH 16 /* as in train/config.c */
 #define CROPS_MAX      256
 
 struct bench {

@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-TRAINING_BATCH = 32  # as in bench_network.c
+TRAINING_BATCH = 16  # as in bench_network.c
 EPSILON = 1e-5
 PHOTO_CROPS = 4  # crop_count of the shipped model
 
