@@ -128,6 +128,7 @@ static void write_example(struct buf *out, const struct metrics_example *example
 {
     char number[METRICS_NUMBER_SIZE];
     char micros[] = ".000000";
+    int64_t seconds = example->utc_us / 1000000;
     int64_t rest = example->utc_us % 1000000;
 
     buf_add_str(out, " # {trace_id=\"");
@@ -135,7 +136,7 @@ static void write_example(struct buf *out, const struct metrics_example *example
     buf_add_str(out, "\"} ");
     buf_add(out, number, (size_t)snprintf(number, sizeof number, "%.9g", example->value));
     buf_add(out, " ", 1);
-    buf_add(out, number, format_whole(number, (double)(example->utc_us / 1000000)));
+    buf_add(out, number, format_whole(number, (double)seconds));
     for (size_t i = sizeof micros - 2; i > 0; i--, rest /= 10)
         micros[i] = (char)('0' + rest % 10);
     buf_add(out, micros, sizeof micros - 1);

@@ -90,8 +90,9 @@ static struct prediction_log_state state_of(struct prediction_log *log)
 static void test_closing_writes_everything(void **state)
 {
     struct fixture *fixture = *state;
-    struct prediction_log *log =
-        open_log(fixture, &(struct prediction_log_options){.batch_rows = 64, .interval_ms = 60000});
+    /* As many records as fit into the ring: none takes the way by the spool. */
+    struct prediction_log *log = open_log(
+        fixture, &(struct prediction_log_options){.batch_rows = 100, .interval_ms = 60000});
 
     add(log, fixture, 0, 100);
     prediction_log_flush(log);
