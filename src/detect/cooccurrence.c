@@ -16,7 +16,7 @@
 #define CODE_MAX2 (VALUES2 * VALUES2 - 1)
 #define COLOURS   27
 
-_Static_assert(SIDE <= UINT8_MAX, "a lane counts one code a row of a window");
+_Static_assert(SIDE <= UINT8_MAX, "a column counts one code a row of a window");
 
 /* Planes and residuals -------------------------------------------------------------------- */
 
@@ -134,28 +134,20 @@ void detect_cooccurrence_init(struct detect_cooccurrence *cooccurrence)
     REQUIRE(cooccurrence->colours.count == DETECT_COLOUR_CLASSES);
 }
 
-/* Many codes at once: wider than most processors' vectors, which the compiler splits. */
-typedef uint8_t code_lanes __attribute__((vector_size(64)));
-
-#define PARTS (SIDE / sizeof(code_lanes)) /* of a row */
-
-/* A lane counts the rows in which its column holds the class, at most SIDE. */
+/* A column's sum fits a byte, and a window's width of them the registers.  Plain loops on purpose:
+ * GCC compares vectors wider than the processor's own byte by byte. */
 VECTORISED static void count_classes(uint32_t *counts, const struct detect_classes *classes,
                                      const uint8_t *tuples)
 {
     for (unsigned k = 0; k < classes->count; k++) {
-        code_lanes sums[PARTS] = {{0}};
+        uint8_t code = classes->codes[k];
+        uint8_t sums[SIDE] = {0};
         uint32_t sum = 0;
-        for (size_t y = 0; y < SIDE; y++) {
-            for (size_t part = 0; part < PARTS; part++) {
-                code_lanes codes;
-                memcpy(&codes, tuples + y * SIDE + part * sizeof codes, sizeof codes);
-                sums[part] -= (code_lanes)(codes == classes->codes[k]); /* true is -1 */
-            }
-        }
-        for (size_t part = 0; part < PARTS; part++)
-            for (size_t lane = 0; lane < sizeof(code_lanes); lane++)
-                sum += sums[part][lane];
+        for (size_t y = 0; y < SIDE; y++)
+            for (size_t x = 0; x < SIDE; x++)
+                sums[x] = (uint8_t)(sums[x] + (tuples[y * SIDE + x] == code));
+        for (size_t x = 0; x < SIDE; x++)
+            sum += sums[x];
         counts[k] += sum;
     }
 }
