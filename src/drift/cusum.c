@@ -5,10 +5,7 @@
 
 #include "base/mem.h"
 
-/* Shifts below the slack are never alarms, above they add up.  A mean moves when photos change
- * sides; low confidence also moves when a model is only a little less sure, hence the wider one. */
-#define SLACK_MEAN 0.02
-#define SLACK_LOW  0.15
+#define SLACK 0.02 /* of the share of verdicts: shifts below are never alarms, above they add up */
 
 #define BLOCK      1000u /* predictions: the unit whose means show what a baseline leaves open */
 #define DEVIATIONS 2.0
@@ -20,27 +17,14 @@
 #define LIMIT_LEAST 15.0
 
 static const char *const names[] = {
-    [DRIFT_CHART_DOWN] = "probability_down",
-    [DRIFT_CHART_UP] = "probability_up",
-    [DRIFT_CHART_LOW] = "low_confidence",
+    [DRIFT_CHART_FEWER] = "verdicts_down",
+    [DRIFT_CHART_MORE] = "verdicts_up",
 };
 _Static_assert(ARRAY_LEN(names) == DRIFT_CHART_COUNT, "one name for each chart");
 
 const char *drift_chart_name(enum drift_chart chart)
 {
     return names[chart];
-}
-
-double drift_chart_value(enum drift_chart chart, double probability, bool low)
-{
-    switch (chart) {
-    case DRIFT_CHART_DOWN:
-        return -probability;
-    case DRIFT_CHART_UP:
-        return probability;
-    default:
-        return low;
-    }
 }
 
 /* How far the true mean of a chart's values may be from the baseline's. */
@@ -54,7 +38,7 @@ static double open_mean(const struct drift_baseline *baseline, enum drift_chart 
         double mean = 0;
         for (size_t j = i * block; j < (i + 1) * block; j++) {
             double p = drift_value(baseline->values[j]);
-            mean += drift_chart_value(chart, p, drift_is_low(p, baseline->threshold));
+            mean += drift_chart_value(chart, drift_is_ai(p, baseline->threshold));
         }
         mean /= (double)block;
         sum += mean;
@@ -67,13 +51,12 @@ static double open_mean(const struct drift_baseline *baseline, enum drift_chart 
 static void centre(struct drift_cusum charts[DRIFT_CHART_COUNT],
                    const struct drift_baseline *baseline)
 {
-    double mean = baseline->figures.mean_probability;
+    double share = baseline->figures.ai_generated_ratio;
 
     for (size_t i = 0; i < DRIFT_CHART_COUNT; i++)
         charts[i] = (struct drift_cusum){.limit = INFINITY};
-    charts[DRIFT_CHART_DOWN].centre = -mean + SLACK_MEAN;
-    charts[DRIFT_CHART_UP].centre = mean + SLACK_MEAN;
-    charts[DRIFT_CHART_LOW].centre = baseline->figures.low_confidence_ratio + SLACK_LOW;
+    charts[DRIFT_CHART_FEWER].centre = -share + SLACK;
+    charts[DRIFT_CHART_MORE].centre = share + SLACK;
 }
 
 /* Sums from one return to 0 to the next are alike and independent: how high they get tells how
@@ -92,14 +75,12 @@ static void end_cycle(struct peaks *peaks)
 
 static void replay(struct peaks peaks[DRIFT_CHART_COUNT],
                    struct drift_cusum charts[DRIFT_CHART_COUNT], struct drift_bootstrap *bootstrap,
-                   const bool *low, size_t steps)
+                   const bool *ai, size_t steps)
 {
     for (size_t i = 0; i < steps; i++) {
-        uint16_t value = drift_bootstrap_next(bootstrap);
-        double p = drift_value(value);
+        bool verdict = ai[drift_bootstrap_next(bootstrap)];
         for (size_t c = 0; c < DRIFT_CHART_COUNT; c++) {
-            (void)drift_cusum_add(&charts[c], drift_chart_value((enum drift_chart)c, p, low[value]),
-                                  0);
+            (void)drift_cusum_add(&charts[c], drift_chart_value((enum drift_chart)c, verdict), 0);
             if (charts[c].sum > 0)
                 peaks[c].highest = fmax(peaks[c].highest, charts[c].sum);
             else
@@ -138,20 +119,20 @@ void drift_cusum_calibrate(struct drift_cusum charts[DRIFT_CHART_COUNT],
                            struct rng rng)
 {
     struct peaks *peaks = mem_alloc(DRIFT_CHART_COUNT, sizeof *peaks);
-    bool *low = mem_alloc(DRIFT_VALUE_TOP + 1, sizeof *low);
+    bool *ai = mem_alloc(DRIFT_VALUE_TOP + 1, sizeof *ai);
     struct drift_bootstrap bootstrap;
 
     for (unsigned i = 0; i <= DRIFT_VALUE_TOP; i++)
-        low[i] = drift_is_low(drift_value((uint16_t)i), baseline->threshold);
+        ai[i] = drift_is_ai(drift_value((uint16_t)i), baseline->threshold);
     centre(charts, baseline);
     drift_bootstrap_open(&bootstrap, baseline, 0, rng);
-    replay(peaks, charts, &bootstrap, low, steps);
+    replay(peaks, charts, &bootstrap, ai, steps);
     for (size_t i = 0; i < DRIFT_CHART_COUNT; i++) {
         charts[i].limit = limit_of(&peaks[i], (double)steps / run_length);
         charts[i].centre += open_mean(baseline, (enum drift_chart)i);
         charts[i].sum = 0;
         charts[i].since_us = 0;
     }
-    mem_free(low);
+    mem_free(ai);
     mem_free(peaks);
 }

@@ -6,12 +6,11 @@
 #include "drift/bootstrap.h"
 
 enum drift_chart {
-    DRIFT_CHART_DOWN, /* the probability falls */
-    DRIFT_CHART_UP,   /* the probability rises */
-    DRIFT_CHART_LOW,  /* low confidence becomes more frequent */
+    DRIFT_CHART_FEWER, /* AI-generated verdicts become less frequent */
+    DRIFT_CHART_MORE,  /* and more frequent */
     DRIFT_CHART_COUNT
 };
-const char *drift_chart_name(enum drift_chart chart); /* "probability_down", ... */
+const char *drift_chart_name(enum drift_chart chart); /* "verdicts_down", ... */
 
 struct drift_cusum {
     double centre;    /* mean + slack of the signed value */
@@ -20,8 +19,14 @@ struct drift_cusum {
     int64_t since_us; /* of the sample after which the sum was last 0 */
 };
 
-/* The signed value that a chart adds up. */
-double drift_chart_value(enum drift_chart chart, double probability, bool low);
+/* The signed value that a chart adds up: verdicts, because they do not depend on how sure a model
+ * is. */
+static inline double drift_chart_value(enum drift_chart chart, bool ai)
+{
+    double verdict = ai ? 1 : 0;
+
+    return chart == DRIFT_CHART_FEWER ? -verdict : verdict;
+}
 
 static inline bool drift_cusum_add(struct drift_cusum *cusum, double value, int64_t time_us)
 {

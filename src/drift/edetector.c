@@ -3,14 +3,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "drift/sureness.h"
 
-#define BLOCK      1000u /* samples: the unit whose means show what a baseline leaves open */
-#define DEVIATIONS 2.0   /* of a bet's mean, that the baseline's size leaves open */
-#define RATIO_MAX  50.0  /* of a likelihood */
-#define RATIO_MIN  0.1
-#define SPREAD     6.0 /* of a guessed kind's probabilities: sum of a Beta's parameters */
-#define LOGIT_EDGE 1e-6
+#define RATIO_MAX 50.0 /* of a likelihood */
+#define RATIO_MIN 0.1
+#define SPREAD    6.0 /* of a guessed kind's probabilities: sum of a Beta's parameters */
 
 /* A share of one class is replaced by photos of a new kind. */
 enum kind { KIND_PEAK, KIND_OTHER_CLASS };
@@ -34,7 +31,7 @@ static const struct alternative {
 };
 
 /* Share of the class that is new. */
-static const double stakes[DRIFT_STAKES] = {0.025, 0.08, 0.25, 0.7};
+static const double stakes[DRIFT_STAKES] = {0.025, 0.05, 0.1, 0.22, 0.45, 0.8};
 
 /* ---- distributions over the bins ---- */
 
@@ -64,17 +61,6 @@ static double middle_of(unsigned bin)
     return (bin + 0.5) / DRIFT_BINS;
 }
 
-/* One sample more in each bin: what was never seen may still be normal. */
-static struct bins normal_of(const struct drift_baseline *baseline)
-{
-    struct bins out;
-
-    for (unsigned b = 0; b < DRIFT_BINS; b++)
-        out.at[b] = baseline->mass[b] * (double)baseline->count + 1;
-    normalise(&out);
-    return out;
-}
-
 static struct bins class_of(const struct bins *normal, bool ai, double threshold)
 {
     struct bins out;
@@ -92,25 +78,6 @@ static struct bins peak_at(double centre)
     for (unsigned i = 0; i < DRIFT_BINS; i++)
         out.at[i] = exp(a * log(middle_of(i)) + b * log1p(-middle_of(i)));
     normalise(&out);
-    return out;
-}
-
-/* Probabilities with their log-odds, counted from the threshold, times `by`. */
-static struct bins sharpened(const struct drift_baseline *baseline, double by)
-{
-    double centre = log(baseline->threshold / (1 - baseline->threshold));
-    struct bins out = {{0}};
-    unsigned *to = mem_alloc(DRIFT_VALUE_TOP + 1, sizeof *to);
-
-    for (unsigned v = 0; v <= DRIFT_VALUE_TOP; v++) {
-        double p = CLAMP(drift_value((uint16_t)v), LOGIT_EDGE, 1 - LOGIT_EDGE);
-        double logit = centre + by * (log(p / (1 - p)) - centre);
-        to[v] = drift_bin(1 / (1 + exp(-logit)));
-    }
-    for (size_t i = 0; i < baseline->count; i++)
-        out.at[to[baseline->values[i]]] += 1;
-    normalise(&out);
-    mem_free(to);
     return out;
 }
 
@@ -137,97 +104,19 @@ static struct bins score_of(const struct alternative *alternative, const struct 
     return out;
 }
 
-/* Directions in which a distribution moves when its model is only more, or less, sure. */
-#define SURENESSES 4
-struct sureness {
-    struct bins at[SURENESSES]; /* orthonormal under `normal` */
-};
-
-static double along(const struct bins *a, const struct bins *b, const struct bins *normal)
-{
-    double sum = 0;
-
-    for (unsigned i = 0; i < DRIFT_BINS; i++)
-        sum += normal->at[i] * a->at[i] * b->at[i];
-    return sum;
-}
-
-/* Takes out of a score what a change of sureness alone would give it: the first `count` of them. */
-static void ignore_sureness(struct bins *score, const struct sureness *sureness, unsigned count,
-                            const struct bins *normal)
-{
-    for (unsigned k = 0; k < count; k++) {
-        double part = along(score, &sureness->at[k], normal);
-        for (unsigned b = 0; b < DRIFT_BINS; b++)
-            score->at[b] -= part * sureness->at[k].at[b];
-    }
-}
-
-static struct sureness sureness_of(const struct drift_baseline *baseline, const struct bins *normal)
-{
-    static const double by[SURENESSES] = {1.15, 1 / 1.15, 1.4, 1 / 1.4};
-    struct sureness out;
-
-    for (unsigned k = 0; k < SURENESSES; k++) {
-        struct bins *at = &out.at[k];
-        *at = sharpened(baseline, by[k]);
-        for (unsigned b = 0; b < DRIFT_BINS; b++)
-            at->at[b] = at->at[b] / normal->at[b] - 1;
-        ignore_sureness(at, &out, k, normal);
-        double length = sqrt(along(at, at, normal));
-        for (unsigned b = 0; b < DRIFT_BINS; b++)
-            at->at[b] = length > 1e-9 ? at->at[b] / length : 0;
-    }
-    return out;
-}
-
-/* Mean of a factor in each block of the baseline; *count is how many blocks there are. */
-static double *block_means(const struct drift_baseline *baseline, const struct bins *factor,
-                           size_t *count)
-{
-    size_t block = MIN_OF((size_t)BLOCK, baseline->count / 2);
-    size_t n = baseline->count / block;
-    double *means = mem_alloc(n, sizeof *means);
-
-    for (size_t i = 0; i < n * block; i++)
-        means[i / block] += factor->at[drift_bin(drift_value(baseline->values[i]))] / (double)block;
-    *count = n;
-    return means;
-}
-
-/* The most that a factor's mean can reasonably be under the baseline: its own mean, what its size
- * leaves open, and how far normal traffic itself wanders from hour to hour. */
-static double upper_mean(const struct drift_baseline *baseline, const struct bins *factor,
-                         const struct bins *normal)
-{
-    size_t count = 0;
-    double *means = block_means(baseline, factor, &count);
-    double mean = 0, square = 0, between = 0, blocks = 0;
-
-    for (unsigned b = 0; b < DRIFT_BINS; b++) {
-        mean += normal->at[b] * factor->at[b];
-        square += normal->at[b] * factor->at[b] * factor->at[b];
-    }
-    for (size_t i = 0; i < count; i++)
-        blocks += means[i] / (double)count;
-    for (size_t i = 0; i < count; i++)
-        between += (means[i] - blocks) * (means[i] - blocks) / (double)(count - 1);
-    mem_free(means);
-    double size = (double)MIN_OF((size_t)BLOCK, baseline->count / 2);
-    double expected = (square - mean * mean) / size; /* of independent samples */
-    bool wanders = between > expected * (1 + 3 * sqrt(2 / (double)count));
-    double open = sqrt(fmax(between, expected) / (double)count);
-    return mean + DEVIATIONS * open + (wanders ? DEVIATIONS * sqrt(between - expected) : 0);
-}
-
+/* Likelihood of what the bet supposes over that of the nearest normal distribution. */
 static void set_bet(struct drift_edetector *detector, unsigned bet, const struct bins *score,
-                    double stake, const struct drift_baseline *baseline, const struct bins *normal)
+                    double stake, const struct drift_sureness *sureness)
 {
-    struct bins factor;
+    const double *normal = sureness->mass[DRIFT_SURENESS_AS_IS];
+    struct bins supposed, nearest, factor;
 
     for (unsigned b = 0; b < DRIFT_BINS; b++)
-        factor.at[b] = CLAMP(1 + stake * score->at[b], RATIO_MIN, RATIO_MAX);
-    double most = upper_mean(baseline, &factor, normal);
+        supposed.at[b] = normal[b] * (1 + stake * score->at[b]);
+    drift_sureness_nearest(nearest.at, sureness, supposed.at);
+    for (unsigned b = 0; b < DRIFT_BINS; b++)
+        factor.at[b] = CLAMP(supposed.at[b] / nearest.at[b], RATIO_MIN, RATIO_MAX);
+    double most = drift_sureness_upper_mean(sureness, factor.at);
     for (unsigned b = 0; b < DRIFT_BINS; b++)
         detector->factors[b][bet] = factor.at[b] / most;
 }
@@ -235,16 +124,18 @@ static void set_bet(struct drift_edetector *detector, unsigned bet, const struct
 void drift_edetector_open(struct drift_edetector *detector, const struct drift_baseline *baseline,
                           double run_length)
 {
-    struct bins normal = normal_of(baseline);
-    struct sureness sureness = sureness_of(baseline, &normal);
+    struct drift_sureness sureness;
+    struct bins normal;
 
+    drift_sureness_open(&sureness, baseline);
+    memcpy(normal.at, sureness.mass[DRIFT_SURENESS_AS_IS], sizeof normal.at);
     *detector = (struct drift_edetector){.limit = run_length};
     for (unsigned a = 0; a < DRIFT_ALTERNATIVES; a++) {
         struct bins score = score_of(&alternatives[a], &normal, baseline->threshold);
-        ignore_sureness(&score, &sureness, SURENESSES, &normal);
         for (unsigned s = 0; s < DRIFT_STAKES; s++)
-            set_bet(detector, a * DRIFT_STAKES + s, &score, stakes[s], baseline, &normal);
+            set_bet(detector, a * DRIFT_STAKES + s, &score, stakes[s], &sureness);
     }
+    drift_sureness_close(&sureness);
 }
 
 /* ---- evidence ---- */

@@ -10,7 +10,7 @@
 #include "drift/burst.h"
 
 #define DRIFT_ALTERNATIVES 10
-#define DRIFT_STAKES       4
+#define DRIFT_STAKES       6
 #define DRIFT_BETS         (DRIFT_ALTERNATIVES * DRIFT_STAKES)
 
 struct drift_edetector {

@@ -83,7 +83,7 @@ static bool try_cusum(struct drift_trial *trial, const struct drift_sample *samp
     for (unsigned i = 0; i < DRIFT_CHART_COUNT; i++)
         alarm |= drift_cusum_add(
             &trial->charts[i],
-            drift_chart_value((enum drift_chart)i, sample->probability, sample->low), 0);
+            drift_chart_value((enum drift_chart)i, sample->ai_generated), 0);
     return alarm;
 }
 

@@ -9,7 +9,7 @@
 enum drift_contestant {
     DRIFT_TRY_OURS,            /* e-detector and CUSUM together, as the service runs them */
     DRIFT_TRY_EDETECTOR,       /* alone, with the whole budget */
-    DRIFT_TRY_CUSUM,           /* the three charts alone, with the whole budget */
+    DRIFT_TRY_CUSUM,           /* the two charts alone, with the whole budget */
     DRIFT_TRY_PLAYBOOK,        /* window of 1,000: 0.15, 0.15, 0.20 */
     DRIFT_TRY_PLAYBOOK_AT,     /* the same with thresholds scaled to the wanted run length */
     DRIFT_TRY_ADWIN,           /* delta 0.002 */

@@ -10,9 +10,8 @@
 
 static const char *const names[] = {
     [DRIFT_BY_EDETECTOR] = "edetector",
-    [DRIFT_BY_PROBABILITY_DOWN] = "cusum_probability_down",
-    [DRIFT_BY_PROBABILITY_UP] = "cusum_probability_up",
-    [DRIFT_BY_LOW_CONFIDENCE] = "cusum_low_confidence",
+    [DRIFT_BY_FEWER_VERDICTS] = "cusum_verdicts_down",
+    [DRIFT_BY_MORE_VERDICTS] = "cusum_verdicts_up",
 };
 _Static_assert(ARRAY_LEN(names) == DRIFT_DETECTOR_COUNT, "one name for each detector");
 _Static_assert(DRIFT_DETECTOR_COUNT == 1 + (int)DRIFT_CHART_COUNT, "the charts follow in order");
@@ -27,12 +26,10 @@ const char *drift_alarm_help(const struct drift_alarm *alarm)
     switch (alarm->detector) {
     case DRIFT_BY_EDETECTOR:
         return drift_bet_help(alarm->bet);
-    case DRIFT_BY_PROBABILITY_DOWN:
-        return "probabilities are lower than those of the baseline";
-    case DRIFT_BY_PROBABILITY_UP:
-        return "probabilities are higher than those of the baseline";
+    case DRIFT_BY_FEWER_VERDICTS:
+        return "AI-generated verdicts are less frequent than in the baseline";
     default:
-        return "low confidence is more frequent than in the baseline";
+        return "AI-generated verdicts are more frequent than in the baseline";
     }
 }
 
@@ -125,7 +122,7 @@ bool drift_watch_add(struct drift_watch *watch, const struct drift_sample *sampl
         for (unsigned i = 0; i < DRIFT_CHART_COUNT; i++)
             raised[1 + i] = drift_cusum_add(
                 &watch->charts[i],
-                drift_chart_value((enum drift_chart)i, sample->probability, sample->low),
+                drift_chart_value((enum drift_chart)i, sample->ai_generated),
                 sample->time_us);
         (void)drift_adwin_add(&watch->adwin, sample->probability, sample->time_us);
     }

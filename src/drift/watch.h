@@ -1,5 +1,5 @@
 /* drift/watch.h - the sequential detectors together, built from a baseline and the one number: an
- * e-detector with half of the tolerated false alarms, three CUSUM charts with the other half, and
+ * e-detector with half of the tolerated false alarms, two CUSUM charts with the other half, and
  * ADWIN, which raises no alarm but says since when.  State can be saved and taken up again.
  * Pure: calibration takes some tenths of a second, an update less than a microsecond.
  * One thread at a time. */
@@ -15,9 +15,8 @@
 
 enum drift_detector {
     DRIFT_BY_EDETECTOR,
-    DRIFT_BY_PROBABILITY_DOWN,
-    DRIFT_BY_PROBABILITY_UP,
-    DRIFT_BY_LOW_CONFIDENCE,
+    DRIFT_BY_FEWER_VERDICTS,
+    DRIFT_BY_MORE_VERDICTS,
     DRIFT_DETECTOR_COUNT
 };
 const char *drift_detector_name(enum drift_detector detector); /* "edetector", ... */

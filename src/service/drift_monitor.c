@@ -91,7 +91,6 @@ static void find_examples(struct drift_event *event, const struct drift_monitor 
     for (size_t i = monitor->window.count; i-- > 0 && found < DRIFT_EXAMPLES_MAX;) {
         const struct drift_sample *sample = drift_window_at(&monitor->window, i);
         const char *id = monitor->ids[drift_window_place(&monitor->window, i)];
-        double mean = monitor->engine->baseline.figures.mean_probability;
         bool speaks = false;
         if (sample->time_us < alarm->since_us)
             break;
@@ -100,14 +99,11 @@ static void find_examples(struct drift_event *event, const struct drift_monitor 
             speaks = drift_bet_factor(&monitor->watch.edetector, alarm->bet,
                                       drift_bin(sample->probability)) > 1;
             break;
-        case DRIFT_BY_PROBABILITY_DOWN:
-            speaks = sample->probability < mean && sample->probability > 0.1 * mean;
-            break;
-        case DRIFT_BY_PROBABILITY_UP:
-            speaks = sample->probability > mean;
+        case DRIFT_BY_FEWER_VERDICTS:
+            speaks = !sample->ai_generated;
             break;
         default:
-            speaks = sample->low;
+            speaks = sample->ai_generated;
             break;
         }
         if (speaks && id[0])

@@ -323,7 +323,7 @@ struct service_drift_shift {
     double z;                /* standard errors */
 };
 
-#define SERVICE_DRIFT_DETECTORS 4
+#define SERVICE_DRIFT_DETECTORS 3
 #define SERVICE_DRIFT_SHIFTS    8
 #define SERVICE_DRIFT_EXAMPLES  5
 

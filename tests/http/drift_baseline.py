@@ -88,7 +88,7 @@ def life(start):
     check(after["prediction_ratio"]["ai_generated"] == 1, after)
     check(abs(after["baseline_figures"]["prediction_ratio"]["ai_generated"] - 0.33) < 0.03, after)
     check(any(alert.startswith("probability drift") for alert in after["alerts"]), after)
-    check(len(after["detectors"]) == 4 and after["run_length"] == 1500000, after)
+    check(len(after["detectors"]) == 3 and after["run_length"] == 1500000, after)
     check(after["diagnosis"]["shifts"][0]["name"] == "logit", after)
     check(after["diagnosis"]["examples"] == [f"photo-{i}" for i in (4, 3, 2, 1, 0)], after)
     code, out, err = command(server, "status", "--url", f"http://127.0.0.1:{server.port}/")

@@ -80,9 +80,18 @@ static void test_shares_are_found(void **state)
 
 static void test_what_is_benign_is_not(void **state)
 {
-    assert_int_equal(after_change(*state, DRIFT_NO_CHANGE, 0, 300000), 0);
-    assert_int_equal(after_change(*state, DRIFT_CONFIDENCE, 0.25, 200000), 0);
-    assert_int_equal(after_change(*state, DRIFT_CONFIDENCE, -0.1, 200000), 0);
+    assert_int_equal(after_change(*state, DRIFT_NO_CHANGE, 0, 200000), 0);
+    assert_int_equal(after_change(*state, DRIFT_CONFIDENCE, 0.25, 50000), 0);
+    assert_int_equal(after_change(*state, DRIFT_CONFIDENCE, 0.5, 50000), 0);
+    assert_int_equal(after_change(*state, DRIFT_CONFIDENCE, 1, 50000), 0);
+    assert_int_equal(after_change(*state, DRIFT_CONFIDENCE, -0.1, 50000), 0);
+    assert_int_equal(after_change(*state, DRIFT_CONFIDENCE, -0.5, 50000), 0);
+}
+
+/* Four times less sure is another model, or a broken one. */
+static void test_a_model_unsure_of_everything_is(void **state)
+{
+    assert_in_range(after_change(*state, DRIFT_CONFIDENCE, -0.75, 20000), 1, 5000);
 }
 
 static void test_another_threshold_is_no_alarm(void **state)
@@ -202,6 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shares_are_found),
         cmocka_unit_test(test_what_is_benign_is_not),
+        cmocka_unit_test(test_a_model_unsure_of_everything_is),
         cmocka_unit_test(test_another_threshold_is_no_alarm),
         cmocka_unit_test(test_bets_gain_nothing_on_average),
         cmocka_unit_test(test_an_alarm_says_what_and_when),
