@@ -70,7 +70,7 @@ extern const struct cli_command cli_commands[];
 extern const size_t cli_command_count;
 const struct cli_command *cli_find_command(const char *name); /* NULL: no such command */
 
-#define CLI_OPTIONS_MAX 24 /* of one command */
+#define CLI_OPTIONS_MAX 32 /* of one command */
 #define CLI_REPEATS_MAX 64 /* of one repeatable option */
 
 struct cli_value {

@@ -4,7 +4,7 @@
 
 #include "cli/cli.h"
 
-#define CLI_DRIFT_OPTIONS 22
+#define CLI_DRIFT_OPTIONS 25
 extern const struct cli_option cli_drift_options[CLI_DRIFT_OPTIONS]; /* a row of cli_commands */
 
 /* Returns the exit status. */

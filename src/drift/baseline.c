@@ -23,8 +23,14 @@ static uint16_t value_of(double probability)
 void drift_baseline_close(struct drift_baseline *baseline)
 {
     mem_free(baseline->values);
+    mem_free(baseline->group_sizes);
     mem_free(baseline->rows);
     *baseline = (struct drift_baseline){0};
+}
+
+size_t drift_unit_count(const struct drift_baseline *baseline, bool grouped)
+{
+    return grouped && baseline->group_count ? baseline->group_count : baseline->count;
 }
 
 static void fill_distribution(struct drift_baseline *baseline)
@@ -76,6 +82,8 @@ struct drift_collector {
     struct drift_baseline baseline;
     struct drift_burst burst;
     struct drift_burst_measure measure;
+    size_t minute_begin;                /* of the values: where the minute under way begins */
+    uint8_t groups[DRIFT_BASELINE_MAX]; /* of each value of that minute */
     struct rng rng; /* of the rows that are kept: the same samples give the same file */
 };
 
@@ -89,6 +97,7 @@ struct drift_collector *drift_collector_open(const char *model_version, const ch
     (void)snprintf(baseline->model_hash, DRIFT_NAME_SIZE, "%s", model_hash);
     baseline->threshold = baseline->saved_threshold = threshold;
     baseline->values = mem_alloc(DRIFT_BASELINE_MAX, sizeof *baseline->values);
+    baseline->group_sizes = mem_alloc(DRIFT_BASELINE_MAX, sizeof *baseline->group_sizes);
     baseline->rows = mem_alloc(DRIFT_BASELINE_ROWS * DRIFT_FEATURES, sizeof *baseline->rows);
     collector->rng = rng_seed(1);
     return collector;
@@ -118,6 +127,34 @@ static void keep_row(struct drift_collector *collector, const float *features)
     memcpy(baseline->rows + place * DRIFT_FEATURES, features, DRIFT_FEATURES * sizeof *features);
 }
 
+static void add_group(struct drift_baseline *baseline, size_t size)
+{
+    for (; size; size -= MIN_OF(size, (size_t)UINT16_MAX)) /* in a minute: hardly more than one */
+        baseline->group_sizes[baseline->group_count++] = (uint16_t)MIN_OF(size, (size_t)UINT16_MAX);
+}
+
+/* Sorts the values of the minute by their groups; within one they stay in order of time. */
+static void end_minute(struct drift_collector *collector)
+{
+    struct drift_baseline *baseline = &collector->baseline;
+    size_t begin = collector->minute_begin, size = baseline->count - begin;
+    uint16_t *sorted = mem_alloc(size + 1, sizeof *sorted);
+    size_t at = 0;
+
+    for (size_t g = 0; g < collector->burst.group_count; g++) {
+        size_t first = at;
+        for (size_t i = 0; i < size; i++)
+            if (collector->groups[i] == g)
+                sorted[at++] = baseline->values[begin + i];
+        add_group(baseline, at - first);
+    }
+    REQUIRE(at == size);
+    memcpy(baseline->values + begin, sorted, size * sizeof *sorted);
+    mem_free(sorted);
+    collector->minute_begin = baseline->count;
+    drift_burst_measure_add(&collector->measure, &collector->burst);
+}
+
 bool drift_collector_add(struct drift_collector *collector, const struct drift_sample *sample)
 {
     struct drift_baseline *baseline = &collector->baseline;
@@ -125,10 +162,12 @@ bool drift_collector_add(struct drift_collector *collector, const struct drift_s
     if (baseline->count == DRIFT_BASELINE_MAX)
         return false;
     if (drift_burst_ends(&collector->burst, sample)) {
-        drift_burst_measure_add(&collector->measure, &collector->burst);
+        end_minute(collector);
         drift_burst_begin(&collector->burst, sample);
     }
-    (void)drift_burst_add(&collector->burst, sample);
+    const struct drift_burst_group *group = drift_burst_add(&collector->burst, sample);
+    collector->groups[baseline->count - collector->minute_begin] =
+        (uint8_t)(group - collector->burst.groups);
     collector->measure.squares += sample->probability * sample->probability;
     if (!baseline->count)
         baseline->first_us = sample->time_us;
@@ -146,7 +185,7 @@ enum status drift_collector_finish(struct drift_baseline *out, struct drift_coll
     if (baseline->count < DRIFT_BASELINE_MIN)
         return err_set(err, ST_INVALID, "a baseline needs %u predictions, there are %zu",
                        DRIFT_BASELINE_MIN, baseline->count);
-    drift_burst_measure_add(&collector->measure, &collector->burst);
+    end_minute(collector);
     baseline->burst_effect = drift_burst_effect(&collector->measure);
     baseline->burst_size = drift_burst_quantile(&collector->measure, BURST_PART);
     baseline->created_us = now_us;
@@ -215,6 +254,7 @@ void drift_baseline_write(struct buf *out, const struct drift_baseline *baseline
         json_append_number(histogram, baseline->mass[i]);
     json_set(value, "histogram", histogram); /* for people: made of the values when read */
     set_values(value, "values", baseline->values, baseline->count);
+    set_values(value, "group_sizes", baseline->group_sizes, baseline->group_count);
     set_rows(value, baseline);
     json_write(out, value, 1);
     buf_add_str(out, "\n");
@@ -269,6 +309,26 @@ static enum status read_rows(struct drift_baseline *out, const struct json *obje
     out->row_count = count / DRIFT_FEATURES;
     mem_free(values);
     return ST_OK;
+}
+
+/* Older files have none: then it is not known what belongs together. */
+static enum status read_groups(struct drift_baseline *out, const struct json *object,
+                               struct err *err)
+{
+    size_t sum = 0;
+
+    if (!json_get(object, "group_sizes"))
+        return ST_OK;
+    enum status st =
+        read_values(&out->group_sizes, &out->group_count, object, "group_sizes", out->count, err);
+    if (st != ST_OK)
+        return st;
+    for (size_t i = 0; i < out->group_count; i++) {
+        if (!out->group_sizes[i])
+            return missing("group_sizes", err);
+        sum += out->group_sizes[i];
+    }
+    return out->group_count && sum != out->count ? missing("group_sizes", err) : ST_OK;
 }
 
 static bool read_name(char out[DRIFT_NAME_SIZE], const struct json *object, const char *key)
@@ -327,6 +387,8 @@ enum status drift_baseline_parse(struct drift_baseline *out, struct bytes text, 
                          err);
     if (st == ST_OK && baseline.count < DRIFT_BASELINE_MIN)
         st = missing("values", err);
+    if (st == ST_OK)
+        st = read_groups(&baseline, value, err);
     if (st == ST_OK)
         st = read_rows(&baseline, value, err);
     json_free(value);

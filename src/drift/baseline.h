@@ -22,7 +22,9 @@ struct drift_baseline {
     int64_t created_us;            /* since 1970-01-01 UTC, as the next two */
     int64_t first_us, last_us;     /* of the samples */
     size_t count;                  /* of values */
-    uint16_t *values;              /* probability * DRIFT_VALUE_TOP, in order of time */
+    uint16_t *values;              /* probability * DRIFT_VALUE_TOP, by minute, then by sender */
+    size_t group_count;            /* of sender and minute; 0: not known (an older file) */
+    uint16_t *group_sizes;         /* of their values, one group after the other; sum: count */
     size_t row_count;              /* of rows */
     float *rows;                   /* DRIFT_FEATURES each */
     double burst_effect;           /* how many times the variance of independent samples: 1: none */
@@ -35,6 +37,29 @@ struct drift_baseline {
 static inline double drift_value(uint16_t value)
 {
     return (double)value / DRIFT_VALUE_TOP;
+}
+
+/* What counts as one: each value, or, grouped, all of a sender within a minute together.  Walks
+ * through them in order. */
+struct drift_units {
+    const struct drift_baseline *baseline;
+    bool grouped;
+    size_t at, unit; /* the next value and unit */
+};
+size_t drift_unit_count(const struct drift_baseline *baseline, bool grouped);
+/* Out: *values of the unit, borrowed.  Returns how many: 1 at least; 0: there is no further. */
+static inline size_t drift_units_next(const uint16_t **values, struct drift_units *units)
+{
+    const struct drift_baseline *baseline = units->baseline;
+    bool grouped = units->grouped && baseline->group_count;
+
+    if (units->at == baseline->count)
+        return 0;
+    size_t size = grouped ? baseline->group_sizes[units->unit] : 1;
+    *values = baseline->values + units->at;
+    units->at += size;
+    units->unit++;
+    return size;
 }
 
 void drift_baseline_close(struct drift_baseline *baseline); /* one of all zeros is fine */

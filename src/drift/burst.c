@@ -2,11 +2,25 @@
 
 #include <math.h>
 
-#define MINUTE_US 60000000
+#define MINUTE_US  60000000
+#define GROUP_HEAD 4 /* numbers of a saved group before its bins */
+#define COUNT_TOP  1000000000
 
-bool drift_burst_ends(const struct drift_burst *burst, const struct drift_sample *sample)
+static struct drift_burst_group *find(struct drift_burst *burst, uint64_t sender)
 {
-    return burst->group_count > 0 && sample->time_us / MINUTE_US != burst->minute;
+    for (size_t i = 0; i < burst->group_count; i++)
+        if (burst->groups[i].sender == sender)
+            return &burst->groups[i];
+    return NULL;
+}
+
+bool drift_burst_ends(struct drift_burst *burst, const struct drift_sample *sample)
+{
+    if (!burst->group_count)
+        return false;
+    if (sample->time_us / MINUTE_US != burst->minute)
+        return true;
+    return burst->group_count == DRIFT_BURST_GROUPS && !find(burst, sample->group);
 }
 
 void drift_burst_begin(struct drift_burst *burst, const struct drift_sample *sample)
@@ -15,26 +29,22 @@ void drift_burst_begin(struct drift_burst *burst, const struct drift_sample *sam
     burst->minute = sample->time_us / MINUTE_US;
 }
 
-static struct drift_burst_group *group_of(struct drift_burst *burst, uint64_t sender)
-{
-    for (size_t i = 0; i < burst->group_count; i++)
-        if (burst->groups[i].sender == sender)
-            return &burst->groups[i];
-    if (burst->group_count == DRIFT_BURST_GROUPS)
-        return &burst->groups[DRIFT_BURST_GROUPS - 1];
-    struct drift_burst_group *group = &burst->groups[burst->group_count++];
-    *group = (struct drift_burst_group){.sender = sender};
-    return group;
-}
-
-uint32_t drift_burst_add(struct drift_burst *burst, const struct drift_sample *sample)
+const struct drift_burst_group *drift_burst_add(struct drift_burst *burst,
+                                                const struct drift_sample *sample)
 {
     if (!burst->group_count)
         drift_burst_begin(burst, sample);
-    struct drift_burst_group *group = group_of(burst, sample->group);
+    struct drift_burst_group *group = find(burst, sample->group);
+    if (!group) {
+        REQUIRE(burst->group_count < DRIFT_BURST_GROUPS); /* drift_burst_ends was asked */
+        group = &burst->groups[burst->group_count++];
+        *group = (struct drift_burst_group){.sender = sample->group};
+    }
     group->sum += sample->probability;
     group->bins[drift_bin(sample->probability)]++;
-    return ++group->count;
+    group->ai_count += sample->ai_generated;
+    group->count++;
+    return group;
 }
 
 void drift_burst_measure_add(struct drift_burst_measure *measure, const struct drift_burst *burst)
@@ -76,4 +86,85 @@ size_t drift_burst_quantile(const struct drift_burst_measure *measure, double pa
             return i;
     }
     return DRIFT_BURST_SIZES;
+}
+
+/* ---- state ---- */
+
+/* Sender, photos, AI-generated verdicts, sum of probabilities; then each bin and its photos. */
+static struct json *save_group(const struct drift_burst_group *group)
+{
+    struct json *value = json_new_array();
+
+    json_append_int(value, (int64_t)(group->sender & INT64_MAX));
+    json_append_int(value, group->count);
+    json_append_int(value, group->ai_count);
+    json_append_number(value, group->sum);
+    for (unsigned b = 0; b < DRIFT_BINS; b++)
+        if (group->bins[b]) {
+            json_append_int(value, b);
+            json_append_int(value, group->bins[b]);
+        }
+    return value;
+}
+
+struct json *drift_burst_save(const struct drift_burst *burst)
+{
+    struct json *value = json_new_object();
+    struct json *groups = json_new_array();
+
+    for (size_t i = 0; i < burst->group_count; i++)
+        json_append(groups, save_group(&burst->groups[i]));
+    json_set_int(value, "minute", burst->minute);
+    json_set(value, "groups", groups);
+    return value;
+}
+
+/* A whole number in [low, top]; *fine becomes false otherwise. */
+static int64_t whole_at(const struct json *array, size_t i, int64_t low, int64_t top, bool *fine)
+{
+    int64_t number = json_int_or(json_at(array, i), -1);
+
+    *fine = *fine && number >= low && number <= top;
+    return number;
+}
+
+static bool restore_group(struct drift_burst_group *out, const struct json *saved)
+{
+    bool fine = json_count(saved) >= GROUP_HEAD && json_count(saved) % 2 == 0;
+    struct drift_burst_group group = {
+        .sender = (uint64_t)whole_at(saved, 0, 0, INT64_MAX, &fine),
+        .count = (uint32_t)whole_at(saved, 1, 1, COUNT_TOP, &fine),
+        .ai_count = (uint32_t)whole_at(saved, 2, 0, COUNT_TOP, &fine),
+        .sum = json_number_or(json_at(saved, 3), NAN),
+    };
+    int64_t count = 0;
+
+    fine = fine && group.ai_count <= group.count && group.sum >= 0 && group.sum <= group.count;
+    for (size_t i = GROUP_HEAD; fine && i < json_count(saved); i += 2) {
+        int64_t bin = whole_at(saved, i, 0, DRIFT_BINS - 1, &fine);
+        int64_t photos = whole_at(saved, i + 1, 1, COUNT_TOP, &fine);
+        if (!fine || group.bins[bin])
+            return false;
+        group.bins[bin] = (uint32_t)photos;
+        count += photos;
+    }
+    *out = group;
+    return fine && count == group.count;
+}
+
+bool drift_burst_restore(struct drift_burst *burst, const struct json *saved)
+{
+    const struct json *groups = json_get(saved, "groups");
+    struct drift_burst next = {0};
+
+    if (!json_get_int(&next.minute, saved, "minute") || json_count(groups) > DRIFT_BURST_GROUPS)
+        return false;
+    for (size_t i = 0; i < json_count(groups); i++) {
+        struct drift_burst_group group;
+        if (!restore_group(&group, json_at(groups, i)) || find(&next, group.sender))
+            return false;
+        next.groups[next.group_count++] = group;
+    }
+    *burst = next;
+    return true;
 }

@@ -3,14 +3,16 @@
  * measures how alike they are.  Pure; one thread at a time. */
 #pragma once
 
+#include "base/json.h"
 #include "drift/drift.h"
 
-#define DRIFT_BURST_GROUPS 64u /* senders that are told apart in a minute; the rest are one */
+#define DRIFT_BURST_GROUPS 64u /* senders: when another one comes, the minute ends early */
 
 struct drift_burst_group {
     uint64_t sender;
     uint32_t count;
-    double sum; /* of probabilities */
+    uint32_t ai_count; /* AI-generated verdicts */
+    double sum;        /* of probabilities */
     uint32_t bins[DRIFT_BINS];
 };
 
@@ -21,11 +23,18 @@ struct drift_burst {
     struct drift_burst_group groups[DRIFT_BURST_GROUPS];
 };
 
-/* Whether `sample` begins another minute: then take the groups and call drift_burst_begin. */
-bool drift_burst_ends(const struct drift_burst *burst, const struct drift_sample *sample);
+/* Whether `sample` begins another minute, or there is no place for its sender: then take the groups
+ * and call drift_burst_begin. */
+bool drift_burst_ends(struct drift_burst *burst, const struct drift_sample *sample);
 void drift_burst_begin(struct drift_burst *burst, const struct drift_sample *sample);
-/* How many its sender has in this minute, this one included. */
-uint32_t drift_burst_add(struct drift_burst *burst, const struct drift_sample *sample);
+/* The group of its sender in this minute, this one included: its count is 1 at least. */
+const struct drift_burst_group *drift_burst_add(struct drift_burst *burst,
+                                                const struct drift_sample *sample);
+
+/* The minute under way, for the state of detectors. */
+struct json *drift_burst_save(const struct drift_burst *burst) MUST_USE;
+/* `saved` is outside input.  False: it is broken, and *burst untouched. */
+bool drift_burst_restore(struct drift_burst *burst, const struct json *saved) MUST_USE;
 
 /* One-way analysis of variance over (sender, minute). */
 #define DRIFT_BURST_SIZES 1024u

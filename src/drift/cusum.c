@@ -5,7 +5,9 @@
 
 #include "base/mem.h"
 
-#define SLACK 0.02 /* of the share of verdicts: shifts below are never alarms, above they add up */
+#define SLACK                                                                                      \
+    0.02 /* of the share of verdicts: shifts below are never alarms, above they add up             \
+          */
 
 #define BLOCK      1000u /* predictions: the unit whose means show what a baseline leaves open */
 #define DEVIATIONS 2.0
@@ -27,36 +29,48 @@ const char *drift_chart_name(enum drift_chart chart)
     return names[chart];
 }
 
-/* How far the true mean of a chart's values may be from the baseline's. */
-static double open_mean(const struct drift_baseline *baseline, enum drift_chart chart)
+/* Shares of AI-generated verdicts, one of each unit of the baseline; their mean. */
+struct verdicts {
+    float *shares;
+    size_t count;
+    double mean;
+};
+
+static struct verdicts verdicts_of(const struct drift_baseline *baseline, bool grouped)
 {
-    size_t block = MIN_OF((size_t)BLOCK, baseline->count / 2);
-    size_t count = baseline->count / block;
+    struct drift_units units = {.baseline = baseline, .grouped = grouped};
+    struct verdicts out = {.count = drift_unit_count(baseline, grouped)};
+    const uint16_t *values = NULL;
+
+    out.shares = mem_alloc(out.count, sizeof *out.shares);
+    for (size_t i = 0; i < out.count; i++) {
+        size_t size = drift_units_next(&values, &units), ai = 0;
+        for (size_t j = 0; j < size; j++)
+            ai += drift_is_ai(drift_value(values[j]), baseline->threshold);
+        out.shares[i] = (float)ai / (float)size;
+        out.mean += (double)out.shares[i] / (double)out.count;
+    }
+    return out;
+}
+
+/* How far the true mean may be from the baseline's. */
+static double open_mean(const struct verdicts *verdicts)
+{
+    size_t block = MAX_OF(MIN_OF((size_t)BLOCK, verdicts->count / 2), (size_t)1);
+    size_t count = verdicts->count / block;
     double sum = 0, squares = 0;
 
+    if (count < 2)
+        return 1; /* one unit says nothing */
     for (size_t i = 0; i < count; i++) {
         double mean = 0;
-        for (size_t j = i * block; j < (i + 1) * block; j++) {
-            double p = drift_value(baseline->values[j]);
-            mean += drift_chart_value(chart, drift_is_ai(p, baseline->threshold));
-        }
-        mean /= (double)block;
+        for (size_t j = i * block; j < (i + 1) * block; j++)
+            mean += (double)verdicts->shares[j] / (double)block;
         sum += mean;
         squares += mean * mean;
     }
     double n = (double)count;
     return DEVIATIONS * sqrt(fmax(0, squares / n - sum * sum / n / n) / (n - 1));
-}
-
-static void centre(struct drift_cusum charts[DRIFT_CHART_COUNT],
-                   const struct drift_baseline *baseline)
-{
-    double share = baseline->figures.ai_generated_ratio;
-
-    for (size_t i = 0; i < DRIFT_CHART_COUNT; i++)
-        charts[i] = (struct drift_cusum){.limit = INFINITY};
-    charts[DRIFT_CHART_FEWER].centre = -share + SLACK;
-    charts[DRIFT_CHART_MORE].centre = share + SLACK;
 }
 
 /* Sums from one return to 0 to the next are alike and independent: how high they get tells how
@@ -74,13 +88,16 @@ static void end_cycle(struct peaks *peaks)
 }
 
 static void replay(struct peaks peaks[DRIFT_CHART_COUNT],
-                   struct drift_cusum charts[DRIFT_CHART_COUNT], struct drift_bootstrap *bootstrap,
-                   const bool *ai, size_t steps)
+                   struct drift_cusum charts[DRIFT_CHART_COUNT], const struct verdicts *verdicts,
+                   struct rng rng, size_t steps)
 {
+    struct drift_bootstrap bootstrap;
+
+    drift_bootstrap_open(&bootstrap, verdicts->count, 0, rng);
     for (size_t i = 0; i < steps; i++) {
-        bool verdict = ai[drift_bootstrap_next(bootstrap)];
+        double share = (double)verdicts->shares[drift_bootstrap_next(&bootstrap)];
         for (size_t c = 0; c < DRIFT_CHART_COUNT; c++) {
-            (void)drift_cusum_add(&charts[c], drift_chart_value((enum drift_chart)c, verdict), 0);
+            (void)drift_cusum_add(&charts[c], drift_chart_value((enum drift_chart)c, share), 0);
             if (charts[c].sum > 0)
                 peaks[c].highest = fmax(peaks[c].highest, charts[c].sum);
             else
@@ -115,24 +132,24 @@ static double limit_of(struct peaks *peaks, double wanted)
 }
 
 void drift_cusum_calibrate(struct drift_cusum charts[DRIFT_CHART_COUNT],
-                           const struct drift_baseline *baseline, double run_length, size_t steps,
-                           struct rng rng)
+                           const struct drift_baseline *baseline, bool grouped, double run_length,
+                           size_t steps, struct rng rng)
 {
     struct peaks *peaks = mem_alloc(DRIFT_CHART_COUNT, sizeof *peaks);
-    bool *ai = mem_alloc(DRIFT_VALUE_TOP + 1, sizeof *ai);
-    struct drift_bootstrap bootstrap;
+    struct verdicts verdicts = verdicts_of(baseline, grouped);
 
-    for (unsigned i = 0; i <= DRIFT_VALUE_TOP; i++)
-        ai[i] = drift_is_ai(drift_value((uint16_t)i), baseline->threshold);
-    centre(charts, baseline);
-    drift_bootstrap_open(&bootstrap, baseline, 0, rng);
-    replay(peaks, charts, &bootstrap, ai, steps);
+    for (size_t i = 0; i < DRIFT_CHART_COUNT; i++)
+        charts[i] = (struct drift_cusum){
+            .limit = INFINITY,
+            .centre = drift_chart_value((enum drift_chart)i, verdicts.mean) + SLACK,
+        };
+    replay(peaks, charts, &verdicts, rng, steps);
     for (size_t i = 0; i < DRIFT_CHART_COUNT; i++) {
         charts[i].limit = limit_of(&peaks[i], (double)steps / run_length);
-        charts[i].centre += open_mean(baseline, (enum drift_chart)i);
+        charts[i].centre += open_mean(&verdicts);
         charts[i].sum = 0;
         charts[i].since_us = 0;
     }
-    mem_free(ai);
+    mem_free(verdicts.shares);
     mem_free(peaks);
 }

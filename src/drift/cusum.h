@@ -3,6 +3,7 @@
  * Pure; one thread at a time. */
 #pragma once
 
+#include "drift/baseline.h"
 #include "drift/bootstrap.h"
 
 enum drift_chart {
@@ -19,13 +20,11 @@ struct drift_cusum {
     int64_t since_us; /* of the sample after which the sum was last 0 */
 };
 
-/* The signed value that a chart adds up: verdicts, because they do not depend on how sure a model
- * is. */
-static inline double drift_chart_value(enum drift_chart chart, bool ai)
+/* The signed value that a chart adds up: the share of AI-generated verdicts of what counts as one;
+ * verdicts, because they do not depend on how sure a model is. */
+static inline double drift_chart_value(enum drift_chart chart, double share)
 {
-    double verdict = ai ? 1 : 0;
-
-    return chart == DRIFT_CHART_FEWER ? -verdict : verdict;
+    return chart == DRIFT_CHART_FEWER ? -share : share;
 }
 
 static inline bool drift_cusum_add(struct drift_cusum *cusum, double value, int64_t time_us)
@@ -40,8 +39,8 @@ static inline bool drift_cusum_add(struct drift_cusum *cusum, double value, int6
     return sum >= cusum->limit;
 }
 
-/* Centres and limits: each chart alone has at least about `run_length` predictions between two
- * false alarms.  Replays the baseline for `steps` predictions. */
+/* Centres and limits: each chart alone has at least about `run_length` units (values, or groups
+ * when `grouped`) between two false alarms.  Replays the baseline for `steps` units. */
 void drift_cusum_calibrate(struct drift_cusum charts[DRIFT_CHART_COUNT],
-                           const struct drift_baseline *baseline, double run_length, size_t steps,
-                           struct rng rng);
+                           const struct drift_baseline *baseline, bool grouped, double run_length,
+                           size_t steps, struct rng rng);

@@ -122,12 +122,12 @@ static void set_bet(struct drift_edetector *detector, unsigned bet, const struct
 }
 
 void drift_edetector_open(struct drift_edetector *detector, const struct drift_baseline *baseline,
-                          double run_length)
+                          bool grouped, double run_length)
 {
     struct drift_sureness sureness;
     struct bins normal;
 
-    drift_sureness_open(&sureness, baseline);
+    drift_sureness_open(&sureness, baseline, grouped);
     memcpy(normal.at, sureness.mass[DRIFT_SURENESS_AS_IS], sizeof normal.at);
     *detector = (struct drift_edetector){.limit = run_length};
     for (unsigned a = 0; a < DRIFT_ALTERNATIVES; a++) {

@@ -20,9 +20,9 @@ struct drift_edetector {
     double value;                           /* average of the evidence */
 };
 
-/* Bets for the baseline's threshold. */
+/* Bets for the baseline's threshold, of samples or, `grouped`, of groups. */
 void drift_edetector_open(struct drift_edetector *detector, const struct drift_baseline *baseline,
-                          double run_length);
+                          bool grouped, double run_length);
 void drift_edetector_reset(struct drift_edetector *detector);
 /* True at an alarm; the caller resets. */
 bool drift_edetector_add(struct drift_edetector *detector, unsigned bin);

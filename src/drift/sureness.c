@@ -6,7 +6,7 @@
 #include "base/mem.h"
 
 #define MOST       2.0   /* times surer, or less sure */
-#define BLOCK      1000u /* samples */
+#define BLOCK      1000u /* units */
 #define DEVIATIONS 2.0   /* of a mean, that the baseline's size leaves open */
 #define LOGIT_EDGE 1e-6
 
@@ -39,56 +39,64 @@ static void map_values(uint8_t to[DRIFT_VALUE_TOP + 1], double threshold, double
     unsigned value = 0;
 
     for (unsigned b = 0; b < DRIFT_BINS; b++) {
-        double edge = b + 1 < DRIFT_BINS
-                          ? drift_sureness_move((b + 1.0) / DRIFT_BINS, threshold, 1 / by)
-                          : 2;
+        double edge =
+            b + 1 < DRIFT_BINS ? drift_sureness_move((b + 1.0) / DRIFT_BINS, threshold, 1 / by) : 2;
         for (; value <= DRIFT_VALUE_TOP && drift_value((uint16_t)value) < edge; value++)
             to[value] = (uint8_t)b;
     }
 }
 
-static uint16_t *counts_of(const struct drift_sureness *sureness, unsigned step)
+static float *sums_of(const struct drift_sureness *sureness, unsigned step)
 {
-    return sureness->counts + (size_t)step * sureness->block_count * DRIFT_BINS;
+    return sureness->sums + (size_t)step * sureness->block_count * DRIFT_BINS;
 }
 
-static void fill_step(struct drift_sureness *sureness, unsigned step,
-                      const struct drift_baseline *baseline, uint8_t to[DRIFT_VALUE_TOP + 1])
+static void fill_step(struct drift_sureness *sureness, unsigned step, struct drift_units units,
+                      uint8_t to[DRIFT_VALUE_TOP + 1])
 {
-    uint16_t *counts = counts_of(sureness, step);
-    size_t in_blocks = sureness->block * sureness->block_count;
-    double *mass = sureness->mass[step];
+    float *sums = sums_of(sureness, step);
+    double *mass = sureness->mass[step], total = 0;
+    const uint16_t *values = NULL;
+    size_t size = 0;
 
-    map_values(to, baseline->threshold, drift_sureness_factor(step));
+    map_values(to, units.baseline->threshold, drift_sureness_factor(step));
     for (unsigned b = 0; b < DRIFT_BINS; b++)
         mass[b] = 1; /* what was never seen may still be normal */
-    for (size_t i = 0; i < baseline->count; i++) {
-        unsigned bin = to[baseline->values[i]];
-        mass[bin]++;
-        if (i < in_blocks)
-            counts[i / sureness->block * DRIFT_BINS + bin]++;
+    for (size_t unit = 0; (size = drift_units_next(&values, &units)) > 0; unit++) {
+        size_t block = unit / sureness->block;
+        for (size_t i = 0; i < size; i++) {
+            mass[to[values[i]]] += 1 / (double)size;
+            if (block < sureness->block_count)
+                sums[block * DRIFT_BINS + to[values[i]]] += 1 / (float)size;
+        }
     }
     for (unsigned b = 0; b < DRIFT_BINS; b++)
-        mass[b] /= (double)(baseline->count + DRIFT_BINS);
+        total += mass[b];
+    for (unsigned b = 0; b < DRIFT_BINS; b++)
+        mass[b] /= total;
 }
 
-void drift_sureness_open(struct drift_sureness *sureness, const struct drift_baseline *baseline)
+void drift_sureness_open(struct drift_sureness *sureness, const struct drift_baseline *baseline,
+                         bool grouped)
 {
     uint8_t *to = mem_alloc(DRIFT_VALUE_TOP + 1, sizeof *to);
-    size_t block = MIN_OF((size_t)BLOCK, baseline->count / 2);
-    size_t blocks = baseline->count / block;
+    struct drift_units units = {.baseline = baseline, .grouped = grouped};
 
-    *sureness = (struct drift_sureness){.block = block, .block_count = blocks};
-    sureness->counts =
-        mem_alloc(DRIFT_SURENESS_STEPS * blocks * DRIFT_BINS, sizeof *sureness->counts);
+    if (drift_unit_count(baseline, grouped) < 2)
+        units.grouped = false;
+    size_t count = drift_unit_count(baseline, units.grouped);
+    size_t block = MIN_OF((size_t)BLOCK, count / 2);
+    *sureness = (struct drift_sureness){.block = block, .block_count = count / block};
+    sureness->sums = mem_alloc(DRIFT_SURENESS_STEPS * sureness->block_count * DRIFT_BINS,
+                               sizeof *sureness->sums);
     for (unsigned step = 0; step < DRIFT_SURENESS_STEPS; step++)
-        fill_step(sureness, step, baseline, to);
+        fill_step(sureness, step, units, to);
     mem_free(to);
 }
 
 void drift_sureness_close(struct drift_sureness *sureness)
 {
-    mem_free(sureness->counts);
+    mem_free(sureness->sums);
     *sureness = (struct drift_sureness){0};
 }
 
@@ -174,7 +182,7 @@ void drift_sureness_nearest(double out[DRIFT_BINS], const struct drift_sureness 
 static double upper_mean_at(const struct drift_sureness *sureness, unsigned step,
                             const double factor[DRIFT_BINS])
 {
-    const uint16_t *counts = counts_of(sureness, step);
+    const float *sums = sums_of(sureness, step);
     const double *mass = sureness->mass[step];
     double size = (double)sureness->block, count = (double)sureness->block_count;
     double mean = 0, square = 0, blocks = 0, squares = 0;
@@ -186,12 +194,12 @@ static double upper_mean_at(const struct drift_sureness *sureness, unsigned step
     for (size_t i = 0; i < sureness->block_count; i++) {
         double distance = -mean; /* of the block's mean */
         for (unsigned b = 0; b < DRIFT_BINS; b++)
-            distance += counts[i * DRIFT_BINS + b] * factor[b] / size;
+            distance += (double)sums[i * DRIFT_BINS + b] * factor[b] / size;
         blocks += distance;
         squares += distance * distance;
     }
     double between = fmax(0, squares - blocks * blocks / count) / (count - 1);
-    double expected = fmax(0, square - mean * mean) / size; /* of independent samples */
+    double expected = fmax(0, square - mean * mean) / size; /* of independent units */
     bool wanders = between > expected * (1 + 3 * sqrt(2 / count));
     double open = sqrt(fmax(between, expected) / count);
     return mean + DEVIATIONS * open + (wanders ? DEVIATIONS * sqrt(between - expected) : 0);

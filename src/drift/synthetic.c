@@ -6,6 +6,8 @@
 #include "base/mem.h"
 
 #define LOGIT_EDGE 1e-6
+#define BURST_TAIL 1.5
+#define ALIKE      0.3 /* standard deviation of log-odds within a burst */
 
 static const char *const names[] = {
     [DRIFT_NO_CHANGE] = "none",
@@ -86,6 +88,8 @@ void drift_synthetic_close(struct drift_synthetic *synthetic)
     *synthetic = (struct drift_synthetic){.ai_share = 0};
 }
 
+static const struct drift_change none = {.scenario = DRIFT_NO_CHANGE};
+
 static double move_logit(double p, double factor, double by)
 {
     double inner = CLAMP(p, LOGIT_EDGE, 1 - LOGIT_EDGE);
@@ -106,7 +110,6 @@ struct drift_draw drift_synthetic_next(const struct drift_synthetic *synthetic,
                                        const struct drift_change *change, uint64_t since,
                                        struct rng *rng)
 {
-    static const struct drift_change none = {.scenario = DRIFT_NO_CHANGE};
     const struct drift_change *now = change ? change : &none;
     double ai_share = synthetic->ai_share;
     double share = now->scenario == DRIFT_MIXTURE || now->scenario == DRIFT_RAMP ? now->share : 0;
@@ -120,6 +123,20 @@ struct drift_draw drift_synthetic_next(const struct drift_synthetic *synthetic,
     if (u < ai_share)
         out.pool = u < ai_share * share ? DRIFT_POOL_NEW : DRIFT_POOL_AI;
     uint32_t i = rng_below(rng, (uint32_t)synthetic->counts[out.pool]);
-    out.probability = moved((double)synthetic->scores[out.pool][i], now);
+    out.before = (double)synthetic->scores[out.pool][i];
+    out.probability = moved(out.before, now);
     return out;
+}
+
+uint32_t drift_synthetic_burst(uint32_t most, struct rng *rng)
+{
+    double size = pow(1 - rng_unit(rng), -1 / BURST_TAIL);
+
+    return size < most ? (uint32_t)size : MAX_OF(most, 1u);
+}
+
+double drift_synthetic_alike(const struct drift_draw *first, const struct drift_change *change,
+                             struct rng *rng)
+{
+    return moved(move_logit(first->before, 1, ALIKE * rng_normal(rng)), change ? change : &none);
 }

@@ -35,6 +35,7 @@ struct drift_change {
 
 struct drift_draw {
     double probability;
+    double before; /* the probability that it had before any change */
     enum drift_pool pool;
 };
 
@@ -49,3 +50,10 @@ void drift_synthetic_close(struct drift_synthetic *synthetic);
 struct drift_draw drift_synthetic_next(const struct drift_synthetic *synthetic,
                                        const struct drift_change *change, uint64_t since,
                                        struct rng *rng);
+
+/* Senders do not come photo by photo: sizes of their bursts are Pareto with exponent 1.5, from 1 to
+ * `most`.  Photos of one burst are alike: log-odds of the first, plus a little; what changes the
+ * model changes all of them. */
+uint32_t drift_synthetic_burst(uint32_t most, struct rng *rng);
+double drift_synthetic_alike(const struct drift_draw *first, const struct drift_change *change,
+                             struct rng *rng);

@@ -13,6 +13,7 @@
 #define WARM_LEAST     2000u
 #define WARM_SPREAD    8000u
 #define PACE_US        1728000 /* 50,000 a day */
+#define BURST_PACE_US  100000  /* between photos of a burst */
 #define NEW_THRESHOLD  0.35    /* of the scenario "threshold" */
 #define SEARCH_STEPS   10
 #define SEARCH_LENGTHS 6.0 /* wanted run lengths that each step of a search replays */
@@ -60,6 +61,10 @@ struct drift_trial {
     struct drift_adwin adwin;
     double hinkley_sum, hinkley_mean, hinkley_count;
     int64_t now_us;
+    uint64_t sender;
+    uint32_t burst_left; /* photos of its burst that are to come */
+    int64_t pause_us;    /* after it: so that the pace is the same on average */
+    struct drift_draw first;
 };
 
 /* ---- contestants ---- */
@@ -81,9 +86,8 @@ static bool try_cusum(struct drift_trial *trial, const struct drift_sample *samp
     bool alarm = false;
 
     for (unsigned i = 0; i < DRIFT_CHART_COUNT; i++)
-        alarm |= drift_cusum_add(
-            &trial->charts[i],
-            drift_chart_value((enum drift_chart)i, sample->ai_generated), 0);
+        alarm |= drift_cusum_add(&trial->charts[i],
+                                 drift_chart_value((enum drift_chart)i, sample->ai_generated), 0);
     return alarm;
 }
 
@@ -153,17 +157,38 @@ static bool try_sample(struct drift_trial *trial, enum drift_contestant contesta
 
 /* ---- traffic ---- */
 
+/* The next photo of a sender's burst; a burst that began before a change ends as it began. */
+static struct drift_draw draw_in_burst(struct drift_trial *trial, const struct drift_change *change,
+                                       uint64_t since)
+{
+    if (trial->burst_left) {
+        struct drift_draw out = trial->first;
+        trial->burst_left--;
+        trial->now_us += BURST_PACE_US;
+        out.probability = drift_synthetic_alike(&out, change, &trial->rng);
+        return out;
+    }
+    trial->now_us += trial->pause_us + PACE_US;
+    if (trial->options.burst > 1) {
+        trial->burst_left = drift_synthetic_burst(trial->options.burst, &trial->rng) - 1;
+        trial->pause_us = trial->burst_left * (int64_t)(PACE_US - BURST_PACE_US);
+        trial->sender++;
+    }
+    trial->first = drift_synthetic_next(trial->synthetic, change, since, &trial->rng);
+    return trial->first;
+}
+
 static struct drift_draw draw(struct drift_trial *trial, struct drift_sample *sample,
                               const struct drift_change *change, uint64_t since)
 {
-    struct drift_draw out = drift_synthetic_next(trial->synthetic, change, since, &trial->rng);
+    struct drift_draw out = draw_in_burst(trial, change, since);
 
-    trial->now_us += PACE_US;
     *sample = (struct drift_sample){
         .time_us = trial->now_us,
         .probability = out.probability,
         .ai_generated = drift_is_ai(out.probability, trial->threshold),
         .low = drift_is_low(out.probability, trial->threshold),
+        .group = trial->sender,
     };
     return out;
 }
@@ -300,13 +325,15 @@ static enum status make_baseline(struct drift_trial *trial, struct err *err)
 
 static void build(struct drift_trial *trial, bool all)
 {
-    const struct drift_watch_options options = {.budget = trial->options.budget};
+    const struct drift_watch_options options = {.budget = trial->options.budget,
+                                                .grouping = trial->options.grouping,
+                                                .burst_limit = trial->options.burst_limit};
     double wanted = drift_run_length(&trial->options.budget);
 
     drift_watch_open(&trial->fresh, &trial->baseline, &options, rng_derive(trial->options.seed, 1));
-    drift_edetector_open(&trial->edetector, &trial->baseline, wanted);
-    drift_cusum_calibrate(trial->charts, &trial->baseline, wanted * DRIFT_CHART_COUNT, 8000000,
-                          rng_derive(trial->options.seed, 2));
+    drift_edetector_open(&trial->edetector, &trial->baseline, false, wanted);
+    drift_cusum_calibrate(trial->charts, &trial->baseline, false, wanted * DRIFT_CHART_COUNT,
+                          8000000, rng_derive(trial->options.seed, 2));
     drift_baseline_rebase(&trial->baseline, NEW_THRESHOLD);
     drift_watch_open(&trial->rebased, &trial->baseline, &options,
                      rng_derive(trial->options.seed, 3));

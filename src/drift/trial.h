@@ -31,6 +31,9 @@ struct drift_trial_options {
     uint64_t patience;    /* predictions after a change, then it counts as not found */
     uint64_t seed;
     double threshold;
+    uint32_t burst; /* photos of a sender's largest burst; 0, 1: no bursts, no senders */
+    enum drift_grouping grouping;
+    uint32_t burst_limit; /* of drift_watch_options */
 };
 
 struct drift_trial;

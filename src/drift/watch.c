@@ -46,21 +46,13 @@ void drift_watch_open(struct drift_watch *watch, const struct drift_baseline *ba
         return;
     watch->grouped = options->grouping == DRIFT_GROUP_ON ||
                      (options->grouping == DRIFT_GROUP_AUTO && baseline->burst_effect > BURSTY);
-    watch->burst_size = (uint32_t)MAX_OF(baseline->burst_size, (size_t)DRIFT_BURST_LEAST);
-    drift_edetector_open(&watch->edetector, baseline, 2 * run_length);
-    drift_cusum_calibrate(watch->charts, baseline, 2 * run_length * DRIFT_CHART_COUNT, steps, rng);
+    watch->burst_size = options->burst_limit
+                            ? options->burst_limit
+                            : (uint32_t)MAX_OF(baseline->burst_size, (size_t)DRIFT_BURST_LEAST);
+    drift_edetector_open(&watch->edetector, baseline, watch->grouped, 2 * run_length);
+    drift_cusum_calibrate(watch->charts, baseline, watch->grouped,
+                          2 * run_length * DRIFT_CHART_COUNT, steps, rng);
     watch->known = true;
-}
-
-/* A limit in groups guarantees a run length in groups; each has at least one prediction, so the run
- * length in predictions is at least the same. */
-static bool end_minute(struct drift_watch *watch)
-{
-    bool alarm = false;
-
-    for (size_t i = 0; watch->grouped && i < watch->burst.group_count && !alarm; i++)
-        alarm = drift_edetector_add_group(&watch->edetector, &watch->burst.groups[i]);
-    return alarm;
 }
 
 static int64_t since_us(const struct drift_watch *watch)
@@ -101,37 +93,77 @@ static void raise(struct drift_alarm *alarm, struct drift_watch *watch,
     begin_again(watch, time_us);
 }
 
+/* What counts as one, for all but the e-detector. */
+struct unit {
+    double share; /* of AI-generated verdicts */
+    double probability;
+    int64_t time_us;
+};
+
+static bool add_unit(struct drift_watch *watch, const struct unit *unit, bool bets,
+                     struct drift_alarm *alarm)
+{
+    bool raised[DRIFT_DETECTOR_COUNT] = {[DRIFT_BY_EDETECTOR] = bets};
+
+    for (unsigned i = 0; i < DRIFT_CHART_COUNT; i++)
+        raised[1 + i] = drift_cusum_add(
+            &watch->charts[i], drift_chart_value((enum drift_chart)i, unit->share), unit->time_us);
+    (void)drift_adwin_add(&watch->adwin, unit->probability, unit->time_us);
+    for (unsigned i = 0; i < DRIFT_DETECTOR_COUNT; i++)
+        if (raised[i]) {
+            raise(alarm, watch, (enum drift_detector)i, unit->time_us);
+            return true;
+        }
+    return false;
+}
+
+/* A limit in groups guarantees a run length in groups; each has at least one prediction, so the run
+ * length in predictions is at least the same. */
+static bool end_minute(struct drift_watch *watch, int64_t time_us, struct drift_alarm *alarm)
+{
+    for (size_t i = 0; watch->grouped && i < watch->burst.group_count; i++) {
+        const struct drift_burst_group *group = &watch->burst.groups[i];
+        const struct unit unit = {.share = (double)group->ai_count / group->count,
+                                  .probability = group->sum / group->count,
+                                  .time_us = time_us};
+        bool bets = drift_edetector_add_group(&watch->edetector, group);
+        if (add_unit(watch, &unit, bets, alarm))
+            return true; /* the rest of that minute is part of what was found */
+    }
+    return false;
+}
+
+static bool add_sample(struct drift_watch *watch, const struct drift_sample *sample,
+                       struct drift_alarm *alarm)
+{
+    const struct unit unit = {.share = sample->ai_generated ? 1 : 0,
+                              .probability = sample->probability,
+                              .time_us = sample->time_us};
+
+    return add_unit(watch, &unit,
+                    drift_edetector_add(&watch->edetector, drift_bin(sample->probability)), alarm);
+}
+
 bool drift_watch_add(struct drift_watch *watch, const struct drift_sample *sample,
                      struct drift_alarm *alarm)
 {
-    bool raised[DRIFT_DETECTOR_COUNT] = {false};
+    bool raised = false;
 
     if (!watch->known)
         return false;
     if (drift_burst_ends(&watch->burst, sample)) {
-        raised[DRIFT_BY_EDETECTOR] = end_minute(watch);
+        raised = end_minute(watch, sample->time_us, alarm);
         drift_burst_begin(&watch->burst, sample);
     }
     watch->seen++;
-    if (drift_burst_add(&watch->burst, sample) > watch->burst_size) {
+    uint32_t count = drift_burst_add(&watch->burst, sample)->count;
+    if (watch->grouped)
+        return raised;
+    if (count > watch->burst_size) {
         watch->ignored++;
-    } else {
-        if (!watch->grouped)
-            raised[DRIFT_BY_EDETECTOR] =
-                drift_edetector_add(&watch->edetector, drift_bin(sample->probability));
-        for (unsigned i = 0; i < DRIFT_CHART_COUNT; i++)
-            raised[1 + i] = drift_cusum_add(
-                &watch->charts[i],
-                drift_chart_value((enum drift_chart)i, sample->ai_generated),
-                sample->time_us);
-        (void)drift_adwin_add(&watch->adwin, sample->probability, sample->time_us);
+        return false;
     }
-    for (unsigned i = 0; i < DRIFT_DETECTOR_COUNT; i++)
-        if (raised[i]) {
-            raise(alarm, watch, (enum drift_detector)i, sample->time_us);
-            return true;
-        }
-    return false;
+    return add_sample(watch, sample, alarm);
 }
 
 double drift_watch_level(const struct drift_watch *watch, enum drift_detector detector)
@@ -173,6 +205,7 @@ struct json *drift_watch_save(const struct drift_watch *watch)
     json_set(value, "adwin", adwin); /* row, sum, spread, first_us of each bucket, oldest first */
     json_set_number(value, "adwin_spread", watch->adwin.spread);
     json_set_int(value, "adwin_cuts", (int64_t)watch->adwin.cut_count);
+    json_set(value, "burst", drift_burst_save(&watch->burst));
     json_set_int(value, "seen", (int64_t)watch->seen);
     json_set_int(value, "ignored", (int64_t)watch->ignored);
     return value;
@@ -239,6 +272,7 @@ enum status drift_watch_restore(struct drift_watch *watch, const struct json *sa
     }
     drift_adwin_open(&next.adwin, ADWIN_DELTA);
     fine = fine && restore_adwin(&next.adwin, saved);
+    fine = fine && drift_burst_restore(&next.burst, json_get(saved, "burst"));
     fine = fine && json_get_int(&seen, saved, "seen") && seen >= 0;
     fine = fine && json_get_int(&ignored, saved, "ignored") && ignored >= 0;
     if (!fine)

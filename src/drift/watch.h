@@ -21,13 +21,15 @@ enum drift_detector {
 };
 const char *drift_detector_name(enum drift_detector detector); /* "edetector", ... */
 
-/* How samples of one sender within one minute are counted by the e-detector. */
+/* Whether all samples of one sender within one minute count as one. */
 enum drift_grouping { DRIFT_GROUP_AUTO, DRIFT_GROUP_ON, DRIFT_GROUP_OFF };
 
 struct drift_watch_options {
     struct drift_budget budget;
     enum drift_grouping grouping; /* auto: on when the baseline's samples come in bursts */
-    size_t calibration_steps;     /* 0: 8 million */
+    uint32_t burst_limit; /* samples of one sender in a minute that count; 0: 99 % of the baseline's
+                             senders had no more, DRIFT_BURST_LEAST at least */
+    size_t calibration_steps; /* 0: 8 million */
 };
 
 struct drift_watch {

@@ -46,6 +46,7 @@ void service_drift_settings(struct drift_monitor_options *out, const struct serv
     out->watch.grouping = strcmp(grouping, "on") == 0    ? DRIFT_GROUP_ON
                           : strcmp(grouping, "off") == 0 ? DRIFT_GROUP_OFF
                                                          : DRIFT_GROUP_AUTO;
+    out->watch.burst_limit = (uint32_t)config->drift_burst_limit;
     out->hold_hours = config->drift_hold_hours;
 }
 

@@ -28,7 +28,7 @@ static void try_baseline(struct bytes text)
     REQUIRE(drift_baseline_parse(&again, buf_bytes(&out), &err) == ST_OK);
     REQUIRE(again.count == baseline.count && again.row_count == baseline.row_count);
     detector = mem_alloc(1, sizeof *detector);
-    drift_edetector_open(detector, &again, 1e6);
+    drift_edetector_open(detector, &again, true, 1e6);
     for (unsigned b = 0; b < DRIFT_BINS; b++)
         for (unsigned i = 0; i < DRIFT_BETS; i++)
             REQUIRE(detector->factors[b][i] > 0 && detector->factors[b][i] < 1e6);

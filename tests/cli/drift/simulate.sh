@@ -9,3 +9,9 @@ aidetect drift simulate $options --scenario confidence --share 0.2 | tail -1 | c
 printf 'label,family,probability\nreal,shop,0.1\nai,old,0.9\nai,fresh,0.4\n' >scores.csv
 # shellcheck disable=SC2086
 aidetect drift simulate $options --share 1 --scores scores.csv --family fresh --format csv | tail -1 | cut -d, -f1,8,9
+# Senders in bursts: they count as one.
+# shellcheck disable=SC2086
+aidetect drift simulate $options --burst 50 --share 1 --format csv | tail -1 | cut -d, -f1-5,8,9
+# shellcheck disable=SC2086
+aidetect drift simulate $options --burst 50 --grouping off --burst-limit 1000 --share 1 --format csv | tail -1 |
+    awk -F, '{ print $1, ($5 > 5 ? "alarms without a change" : "no alarms") }'

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 
 struct world {
@@ -116,6 +117,97 @@ static void test_broken_files(void **state)
     refuse(HEAD "\"threshold\":0.5,\"values\":\"AAAA\",\"rows\":\"\"}", "'values'");
 }
 
+/* Two senders take turns: their values lie together, sender by sender, in each minute. */
+static void collect_turns(struct drift_baseline *out)
+{
+    struct drift_collector *collector = drift_collector_open("m", "h", 0.5);
+    struct err err;
+
+    for (int64_t minute = 0; minute < 20; minute++)
+        for (int i = 0; i < 7; i++) {
+            struct drift_sample sample =
+                traffic_sample(i % 2 ? 0.75 : 0.25, minute * 60000000, 0.5);
+            sample.group = (uint64_t)(i % 2);
+            assert_true(drift_collector_add(collector, &sample));
+        }
+    assert_int_equal(drift_collector_finish(out, collector, 0, &err), ST_OK);
+    drift_collector_close(collector);
+}
+
+static void assert_turns(const struct drift_baseline *baseline)
+{
+    struct drift_units units = {.baseline = baseline, .grouped = true};
+    const uint16_t *values = NULL;
+
+    assert_int_equal(drift_unit_count(baseline, false), 140);
+    assert_int_equal(drift_unit_count(baseline, true), 40);
+    for (unsigned unit = 0; unit < 40; unit++) {
+        size_t size = drift_units_next(&values, &units);
+        assert_int_equal(size, unit % 2 ? 3 : 4);
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(values[i] > DRIFT_VALUE_TOP / 2, unit % 2);
+    }
+    assert_int_equal(drift_units_next(&values, &units), 0);
+}
+
+static void test_senders_lie_together(void **state)
+{
+    struct drift_baseline made, again;
+    struct buf file;
+    struct err err;
+
+    (void)state;
+    collect_turns(&made);
+    assert_turns(&made);
+    buf_init(&file, DRIFT_BASELINE_BYTES);
+    drift_baseline_write(&file, &made);
+    assert_int_equal(drift_baseline_parse(&again, buf_bytes(&file), &err), ST_OK);
+    assert_turns(&again);
+    buf_fini(&file);
+    drift_baseline_close(&again);
+    drift_baseline_close(&made);
+}
+
+/* A file with other group sizes; NULL: without them, as before there were any. */
+static enum status parse_with(struct drift_baseline *out, const char *sizes, struct err *err)
+{
+    struct drift_baseline made;
+    struct json *value = NULL;
+    struct buf file;
+
+    collect_turns(&made);
+    buf_init(&file, DRIFT_BASELINE_BYTES);
+    drift_baseline_write(&file, &made);
+    assert_int_equal(json_parse(&value, buf_bytes(&file), err), ST_OK);
+    json_free(json_take(value, "group_sizes"));
+    if (sizes)
+        json_set_str(value, "group_sizes", sizes);
+    buf_reset(&file);
+    json_write(&file, value, 0);
+    enum status st = drift_baseline_parse(out, buf_bytes(&file), err);
+    json_free(value);
+    buf_fini(&file);
+    drift_baseline_close(&made);
+    return st;
+}
+
+static void test_group_sizes_are_checked(void **state)
+{
+    struct drift_baseline out;
+    struct err err;
+
+    (void)state;
+    assert_int_equal(parse_with(&out, NULL, &err), ST_OK);
+    assert_int_equal(drift_unit_count(&out, true), 140); /* each value on its own */
+    drift_baseline_close(&out);
+    assert_int_equal(parse_with(&out, "jAA=", &err), ST_OK); /* 140: all one group */
+    assert_int_equal(drift_unit_count(&out, true), 1);
+    drift_baseline_close(&out);
+    assert_int_equal(parse_with(&out, "iwA=", &err), ST_CORRUPT); /* 139 */
+    assert_non_null(strstr(err.msg, "'group_sizes'"));
+    assert_int_equal(parse_with(&out, "jAAAAA==", &err), ST_CORRUPT); /* 140 and 0 */
+}
+
 static void test_too_few(void **state)
 {
     struct drift_collector *collector = drift_collector_open("m", "h", 0.5);
@@ -159,9 +251,14 @@ static void test_bursts_are_measured(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_figures),        cmocka_unit_test(test_rebased),
-        cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_broken_files),
-        cmocka_unit_test(test_too_few),        cmocka_unit_test(test_bursts_are_measured),
+        cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_rebased),
+        cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_broken_files),
+        cmocka_unit_test(test_too_few),
+        cmocka_unit_test(test_bursts_are_measured),
+        cmocka_unit_test(test_senders_lie_together),
+        cmocka_unit_test(test_group_sizes_are_checked),
     };
 
     return cmocka_run_group_tests(tests, open_world, close_world);

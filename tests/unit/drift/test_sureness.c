@@ -23,8 +23,8 @@ static int open_world(void **state)
 
     drift_synthetic_open(&world->synthetic, 200000, rng_seed(2));
     traffic_baseline(&world->baseline, &world->synthetic, 100000, 0.5, &rng);
-    drift_sureness_open(&world->sureness, &world->baseline);
-    drift_edetector_open(&world->detector, &world->baseline, 1e6);
+    drift_sureness_open(&world->sureness, &world->baseline, false);
+    drift_edetector_open(&world->detector, &world->baseline, false, 1e6);
     *state = world;
     return 0;
 }
