@@ -100,6 +100,22 @@ static struct json *areas_json(const struct service_area *areas, size_t count)
     return list;
 }
 
+static struct json *regions_json(const struct service_region *regions, size_t count)
+{
+    struct json *list = json_new_array();
+
+    for (size_t i = 0; i < count; i++) {
+        struct json *region = json_new_object();
+        json_set_int(region, "x", regions[i].x);
+        json_set_int(region, "y", regions[i].y);
+        json_set_int(region, "width", regions[i].width);
+        json_set_int(region, "height", regions[i].height);
+        json_set_number(region, "log_odds", round_to(regions[i].log_odds, 1e-6));
+        json_append(list, region);
+    }
+    return list;
+}
+
 static struct json *quality_json(unsigned quality)
 {
     struct json *list = json_new_array();
@@ -245,7 +261,7 @@ static void on_explained(struct service_job *job)
         set_heatmap(value, explanation);
         json_set_int(value, "heatmap_width", explanation->width);
         json_set_int(value, "heatmap_height", explanation->height);
-        json_set(value, "regions", areas_json(explanation->regions, explanation->region_count));
+        json_set(value, "regions", regions_json(explanation->regions, explanation->region_count));
         if (explain->full)
             api_set_detail(value, job);
     }

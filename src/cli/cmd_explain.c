@@ -23,11 +23,11 @@ static void print_table(const struct detect_result *result,
     for (unsigned i = 0; i < DETECT_QUALITY_FLAG_COUNT; i++)
         if (result->quality >> i & 1u)
             printf("%s: %s\n", detect_quality_name(i), detect_quality_help(i));
-    printf("%-8s%-8s%-8s%-8s%s\n", "X", "Y", "WIDTH", "HEIGHT", "PROBABILITY");
+    printf("%-8s%-8s%-8s%-8s%s\n", "X", "Y", "WIDTH", "HEIGHT", "LOG-ODDS");
     for (size_t i = 0; i < explanation->region_count; i++) {
         const struct detect_region *region = &explanation->regions[i];
-        printf("%-8u%-8u%-8u%-8u%.3f\n", region->x, region->y, region->width, region->height,
-               region->probability);
+        printf("%-8u%-8u%-8u%-8u%+.3f\n", region->x, region->y, region->width, region->height,
+               region->log_odds);
     }
 }
 
@@ -42,7 +42,7 @@ static struct json *regions_json(const struct detect_explanation *explanation)
         json_set_int(value, "y", region->y);
         json_set_int(value, "width", region->width);
         json_set_int(value, "height", region->height);
-        json_set_number(value, "probability", region->probability);
+        json_set_number(value, "log_odds", region->log_odds);
         json_append(regions, value);
     }
     return regions;

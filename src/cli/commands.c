@@ -338,10 +338,11 @@ const struct cli_command cli_commands[] = {
      .operands_max = 1,
      OPTIONS(explain_options),
      .description =
-         "Judges one photo (- for standard input) and draws it in grey: each part that was looked "
-         "at is coloured from dark blue (real) to light yellow (AI-generated), the rest is dimmed. "
-         "Prints the verdict and the parts that speak most for it, in pixels of the upright "
-         "photo.\n\n"
+         "Judges one photo (- for standard input) and draws it in grey, divided into at most 100 "
+         "cells. A cell is coloured by what it adds to the score: the log-odds that are lost when "
+         "it is not looked at, from dark blue (it speaks for real) to light yellow (AI-generated); "
+         "what adds nothing stays grey. Prints the verdict and the cells that speak most for it, "
+         "in pixels of the upright photo.\n\n"
          "Exit status: 0 when the photo is judged real, 1 when it is judged AI-generated, 2 when "
          "it "
          "could not be judged.",

@@ -104,6 +104,12 @@ VECTORISED void detect_residual_apply(int16_t *restrict out, const int16_t *rest
 
 /* Classes --------------------------------------------------------------------------------- */
 
+static void take_code(struct detect_classes *classes, uint8_t code)
+{
+    classes->index[code] = (uint8_t)classes->count;
+    classes->codes[classes->count++] = code;
+}
+
 /* The tuples are the `count` digits of a number to the base `base`. */
 static struct detect_classes list_classes(unsigned base, unsigned count, bool ordered)
 {
@@ -118,7 +124,7 @@ static struct detect_classes list_classes(unsigned base, unsigned count, bool or
         if (ordered)
             reversed = code;
         if (code <= reversed && code <= total - 1 - code && code <= total - 1 - reversed)
-            classes.codes[classes.count++] = (uint8_t)code;
+            take_code(&classes, (uint8_t)code);
     }
     return classes;
 }
@@ -155,8 +161,25 @@ VECTORISED static void count_classes(uint32_t *counts, const struct detect_class
 static void count_both(uint32_t *counts, const struct detect_classes *classes,
                        uint8_t (*tuples)[SIDE * SIDE])
 {
+    if (!counts)
+        return;
     count_classes(counts, classes, tuples[0]);
     count_classes(counts, classes, tuples[1]);
+}
+
+void detect_cooccurrence_count_square(uint32_t *counts,
+                                      const struct detect_cooccurrence *cooccurrence,
+                                      const struct detect_classes *classes, size_t x, size_t y,
+                                      size_t side)
+{
+    for (size_t row = y; row < y + side; row++) {
+        const uint8_t *right = cooccurrence->tuples[0] + row * SIDE;
+        const uint8_t *below = cooccurrence->tuples[1] + row * SIDE;
+        for (size_t column = x; column < x + side; column++) {
+            counts[classes->index[right[column]]]++;
+            counts[classes->index[below[column]]]++;
+        }
+    }
 }
 
 /* Tuples ---------------------------------------------------------------------------------- */

@@ -36,12 +36,14 @@ void detect_residual_apply(int16_t *out, const int16_t *plane, enum detect_resid
 #define DETECT_PAIR_CLASSES   16 /* two values in -3..3 */
 #define DETECT_COLOUR_CLASSES 14 /* (red, green, blue) in -1..1 */
 
+#define DETECT_TUPLE_CODES 125 /* at most: three values of five */
 /* Tuples that become each other by negation, or by reversal unless `ordered`, are one class; its
  * code is the smallest of theirs, read as digits of a number.  Classes rise with their codes, so
  * that the last is the one of all zeros. */
 struct detect_classes {
     unsigned count;
     uint8_t codes[DETECT_TRIPLE_CLASSES];
+    uint8_t index[DETECT_TUPLE_CODES]; /* of a class's code */
 };
 
 struct detect_cooccurrence {
@@ -51,12 +53,18 @@ struct detect_cooccurrence {
 };
 void detect_cooccurrence_init(struct detect_cooccurrence *cooccurrence);
 
-/* Add to counts[class] the tuples of neighbours to the right and below of every pixel.  Residuals
- * count in units of `unit` grey levels, halves rounded away from zero, cut off at 2 (triples) or 3
- * (pairs); colours in steps of at least two levels. */
+/* Add to counts[class], unless it is NULL, the tuples of neighbours to the right and below of every
+ * pixel.  Residuals count in units of `unit` grey levels, halves rounded away from zero, cut off at
+ * 2 (triples) or 3 (pairs); colours in steps of at least two levels. */
 void detect_cooccurrence_triples(uint32_t *counts, struct detect_cooccurrence *cooccurrence,
                                  const int16_t *residual, int unit);
 void detect_cooccurrence_pairs(uint32_t *counts, struct detect_cooccurrence *cooccurrence,
                                const int16_t *residual, int unit);
 void detect_cooccurrence_colours(uint32_t *counts, struct detect_cooccurrence *cooccurrence,
                                  int16_t (*planes)[DETECT_WINDOW_PIXELS]);
+/* The same for a square of the window, `side` pixels from (x, y) on, and what the last of the
+ * functions above coded; `classes` are those of its tuples. */
+void detect_cooccurrence_count_square(uint32_t *counts,
+                                      const struct detect_cooccurrence *cooccurrence,
+                                      const struct detect_classes *classes, size_t x, size_t y,
+                                      size_t side);

@@ -193,8 +193,7 @@ enum status detect_crops_choose(struct detect_place *out, size_t max, size_t *co
     return st;
 }
 
-/* Folds any coordinate into [0, size): ... 1 0 | 0 1 ... size-1 | size-1 ... */
-static uint32_t mirror(int64_t at, uint32_t size)
+uint32_t detect_crops_mirror(int64_t at, uint32_t size)
 {
     int64_t period = 2 * (int64_t)size;
     int64_t folded = ((at % period) + period) % period;
@@ -212,13 +211,15 @@ void detect_crops_window(uint8_t *out, const struct image *photo, struct detect_
     uint32_t last = (uint32_t)CLAMP(right, (int64_t)first, (int64_t)wide);
 
     for (uint32_t y = 0; y < wide; y++) {
-        uint32_t row = mirror((int64_t)place.y - margin + y, photo->height);
+        uint32_t row = detect_crops_mirror((int64_t)place.y - margin + y, photo->height);
         const uint8_t *from = photo->rgb + (size_t)3 * photo->width * row;
         uint8_t *to = out + (size_t)3 * wide * y;
         for (uint32_t x = 0; x < first; x++)
-            memcpy(to + (size_t)3 * x, from + (size_t)3 * mirror(left + x, photo->width), 3);
+            memcpy(to + (size_t)3 * x,
+                   from + (size_t)3 * detect_crops_mirror(left + x, photo->width), 3);
         memcpy(to + (size_t)3 * first, from + 3 * (left + first), (size_t)3 * (last - first));
         for (uint32_t x = last; x < wide; x++)
-            memcpy(to + (size_t)3 * x, from + (size_t)3 * mirror(left + x, photo->width), 3);
+            memcpy(to + (size_t)3 * x,
+                   from + (size_t)3 * detect_crops_mirror(left + x, photo->width), 3);
     }
 }

@@ -18,3 +18,5 @@ enum status detect_crops_choose(struct detect_place *out, size_t max, size_t *co
 /* Packed RGB of the crop and `margin` pixels around it, mirrored at the photo's borders. */
 void detect_crops_window(uint8_t *out, const struct image *photo, struct detect_place place,
                          uint32_t side, uint32_t margin);
+/* Folds any coordinate into [0, size), as windows do: ... 1 0 | 0 1 ... size-1 | size-1 ... */
+uint32_t detect_crops_mirror(int64_t at, uint32_t size);

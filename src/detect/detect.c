@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "detect/convention.h"
 #include "detect/crops.h"
+#include "detect/evidence.h"
 #include "detect/frontend.h"
 #include "detect/overlay.h"
 #include "detect/quality.h"
@@ -425,9 +426,7 @@ static enum status judge(struct detect_result *result, struct detect_session *se
         result->crops[i] = (struct detect_crop){.x = places[i].x,
                                                 .y = places[i].y,
                                                 .side_px = (uint32_t)convention->crop_side,
-                                                .logit = logit,
-                                                .map_side = (uint32_t)out.w,
-                                                .patch_logits = map};
+                                                .logit = logit};
         sum += (double)logit;
     }
     sum /= (double)result->crop_count;
@@ -481,6 +480,42 @@ enum status detect_photo(struct detect_result *out, struct detect_session *sessi
     return st;
 }
 
+/* What each cell adds, from what judging has left in the session. */
+static enum status weigh_cells(struct detect_explanation *out, struct detect_session *session,
+                               const struct image *photo, const struct detect_result *result,
+                               struct err *err)
+{
+    const struct detect_model *model = session->model;
+    const struct detect_convention *convention = &model->convention;
+    struct detect_grid grid = detect_grid_of(photo->width, photo->height);
+    struct detect_evidence_map maps[DETECT_CROPS_MAX];
+    struct nn_tensor map = nn_inference_output(session->network);
+    enum status st = ST_OK;
+
+    if (session->statistics && convention->statistics_scale != 0)
+        st = detect_statistics_compare(out->log_odds, session->statistics, model->statistics, photo,
+                                       &grid, session->arena, err);
+    if (st != ST_OK)
+        return st;
+    for (uint32_t i = 0; i < detect_grid_count(&grid); i++)
+        out->log_odds[i] *= (double)convention->statistics_scale;
+    for (size_t i = 0; i < result->crop_count; i++)
+        maps[i] = (struct detect_evidence_map){.x = result->crops[i].x,
+                                               .y = result->crops[i].y,
+                                               .side_px = result->crops[i].side_px,
+                                               .patches = (uint32_t)map.w,
+                                               .logits = session->maps +
+                                                         i * (size_t)map.h * (size_t)map.w};
+    detect_evidence_add_network(out->log_odds, &grid, maps, result->crop_count,
+                                (double)convention->bias + result->statistics_logit);
+    out->columns = grid.columns;
+    out->rows = grid.rows;
+    out->cell_px = grid.side_px;
+    out->region_count =
+        detect_evidence_regions(out->regions, result->verdict, &grid, out->log_odds);
+    return ST_OK;
+}
+
 enum status detect_explain(struct detect_result *out, struct detect_explanation *explanation,
                            struct detect_session *session, struct bytes photo, uint32_t side_max_px,
                            struct err *err)
@@ -493,7 +528,9 @@ enum status detect_explain(struct detect_result *out, struct detect_explanation 
     enum status st = decode_and_judge(&result, &pixels, session, photo, err);
 
     if (st == ST_OK)
-        st = detect_overlay_draw(&overlay, &pixels, &result, side_px, session->arena, err);
+        st = weigh_cells(&found, session, &pixels, &result, err);
+    if (st == ST_OK)
+        st = detect_overlay_draw(&overlay, &pixels, &found, side_px, session->arena, err);
     if (st == ST_OK)
         st = image_encode_png(&found.png, &overlay, session->arena, err);
     if (st != ST_OK) {
@@ -502,7 +539,6 @@ enum status detect_explain(struct detect_result *out, struct detect_explanation 
     }
     found.width = overlay.width;
     found.height = overlay.height;
-    found.region_count = detect_overlay_regions(found.regions, &result);
     *out = result;
     *explanation = found;
     return ST_OK;

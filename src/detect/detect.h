@@ -90,14 +90,11 @@ enum detect_decision detect_decide(double probability, struct detect_band band);
 enum status detect_threshold_read(struct detect_options *options, const char *text,
                                   struct err *err) MUST_USE;
 
-/* One analysed crop: where it was and what each patch of it says. */
+/* One analysed crop: where it was and what it says. */
 struct detect_crop {
-    uint32_t x, y, side_px;    /* in the upright photo */
-    float logit;               /* calibrated log-odds of "AI-generated" for this crop, with what
-                                  the statistics say of the whole photo */
-    uint32_t map_side;         /* patches a side */
-    const float *patch_logits; /* map_side * map_side, row by row, calibrated; borrowed from the
-                                  session until its next photo */
+    uint32_t x, y, side_px; /* in the upright photo */
+    float logit;            /* calibrated log-odds of "AI-generated" for this crop, with what the
+                               statistics say of the whole photo */
 };
 
 struct detect_result {
@@ -144,24 +141,33 @@ void detect_session_close(struct detect_session *session); /* NULL is fine */
 enum status detect_photo(struct detect_result *out, struct detect_session *session,
                          struct bytes photo, struct err *err) MUST_USE;
 
-/* A part of the photo and what it said. */
+/* A part of the photo and what it adds to the score. */
 #define DETECT_REGIONS_MAX 6
 struct detect_region {
     uint32_t x, y, width, height; /* in the upright photo, pixels */
-    double probability;           /* of "AI-generated", for this part alone */
+    double log_odds; /* what the log-odds of "AI-generated" lose when it is not looked at */
 };
 
 #define DETECT_OVERLAY_SIDE_MAX 1600 /* pixels; the PNG stays below 8 MB */
+#define DETECT_CELLS_MAX        100  /* into which a photo is divided */
 
 struct detect_explanation {
     struct bytes png;       /* the overlay; borrowed from the session until its next photo */
     uint32_t width, height; /* of the overlay, pixels */
+    /* The photo's square cells, cut at its right and lower border, and what each adds to the
+     * log-odds; row by row. */
+    uint32_t columns, rows, cell_px;
+    double log_odds[DETECT_CELLS_MAX];
     size_t region_count;
-    struct detect_region regions[DETECT_REGIONS_MAX]; /* that speak most for the verdict */
+    struct detect_region regions[DETECT_REGIONS_MAX]; /* cells that speak most for the verdict */
 };
 
-/* The same as detect_photo, and a picture of it: the photo in grey, each analysed part coloured
- * from dark blue (real) to light yellow (AI-generated), the rest dimmed.  `side_max_px` bounds the
+/* The same as detect_photo, and where the score comes from: statistics and network are asked again
+ * with the pixels of one cell in none of their sums, for each cell; everything else stays as it
+ * was.  Cells do not add up to the score, and what is of the whole photo (tones, the model's bias)
+ * belongs to none.  Takes about twice as long as detect_photo, whatever the number of cells, and
+ * the drawing: the photo in grey, cells that add to it coloured towards light yellow
+ * (AI-generated), those that take from it towards dark blue (real).  `side_max_px` bounds the
  * picture's longer side: 0 means 1024, more than DETECT_OVERLAY_SIDE_MAX counts as that. */
 enum status detect_explain(struct detect_result *out, struct detect_explanation *explanation,
                            struct detect_session *session, struct bytes photo, uint32_t side_max_px,

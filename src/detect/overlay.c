@@ -2,10 +2,9 @@
 
 #include <math.h>
 
-#define ALPHA       0.6f  /* of the colour over the grey photo */
-#define OUTSIDE     0.45f /* of the light that stays where no crop is */
-#define OUTLINE     0.8f  /* of white in a crop's outline */
-#define REGION_SIDE 4u    /* regions a side of a crop */
+#define ALPHA 0.75f /* of the strongest colour over the grey photo */
+#define FULL  2.0f  /* reached at half of the strongest heat */
+#define DIM   0.7f  /* of the photo's light, so that yellow is seen on white */
 
 /* ---- colours ---- */
 
@@ -60,121 +59,79 @@ void detect_overlay_ramp(uint8_t ramp[DETECT_OVERLAY_COLORS][3])
     }
 }
 
-/* ---- heat: logits at every pixel of the overlay ---- */
+/* ---- heat ---- */
 
-struct heat {
-    uint32_t width, height;
-    float scale_x, scale_y; /* overlay pixels a photo pixel */
-    float *sum;             /* of the logits of the crops over a pixel */
-    uint8_t *count;
-};
-
-/* A rectangle of overlay pixels: [x0, x1) x [y0, y1). */
-struct area {
-    uint32_t x0, y0, x1, y1;
-};
-
-static struct area area_of(const struct heat *heat, const struct detect_crop *crop)
-{
-    float x0 = (float)crop->x * heat->scale_x;
-    float y0 = (float)crop->y * heat->scale_y;
-    float x1 = (float)(crop->x + crop->side_px) * heat->scale_x;
-    float y1 = (float)(crop->y + crop->side_px) * heat->scale_y;
-
-    return (struct area){(uint32_t)x0, (uint32_t)y0, MIN_OF((uint32_t)ceilf(x1), heat->width),
-                         MIN_OF((uint32_t)ceilf(y1), heat->height)};
-}
-
-/* Two neighbours and the weight of the second, for a coordinate in patches. */
+/* Two neighbouring cells and the weight of the second, for a pixel of the overlay, of `pixels`;
+ * the photo has `size` there. */
 struct between {
     uint32_t low, high;
     float weight;
 };
 
-static struct between between_patches(float at, uint32_t side)
+static struct between between_cells(uint32_t pixel, uint32_t pixels, uint32_t size,
+                                    uint32_t cell_px, uint32_t cells)
 {
-    float inside = CLAMP(at - 0.5f, 0.0f, (float)(side - 1));
+    float photo = ((float)pixel + 0.5f) * (float)size / (float)pixels;
+    float at = photo / (float)cell_px - 0.5f;
+    float inside = CLAMP(at, 0.0f, (float)(cells - 1));
     uint32_t low = (uint32_t)inside;
 
-    return (struct between){low, MIN_OF(low + 1, side - 1), inside - (float)low};
+    return (struct between){low, MIN_OF(low + 1, cells - 1), inside - (float)low};
 }
 
-static float logit_at(const struct detect_crop *crop, struct between x, struct between y)
+static float heat_at(const float *heat, uint32_t columns, struct between x, struct between y)
 {
-    const float *top = crop->patch_logits + (size_t)y.low * crop->map_side;
-    const float *bottom = crop->patch_logits + (size_t)y.high * crop->map_side;
+    const float *top = heat + (size_t)y.low * columns;
+    const float *bottom = heat + (size_t)y.high * columns;
     float above = top[x.low] + x.weight * (top[x.high] - top[x.low]);
     float below = bottom[x.low] + x.weight * (bottom[x.high] - bottom[x.low]);
 
     return above + y.weight * (below - above);
 }
 
-static void add_crop(struct heat *heat, const struct detect_crop *crop)
+/* In units of the strongest cell: -1 to 1. */
+static void scale_heat(float heat[DETECT_CELLS_MAX], const struct detect_explanation *explanation)
 {
-    struct area area = area_of(heat, crop);
-    float patches = (float)crop->map_side / (float)crop->side_px; /* a photo pixel */
+    uint32_t count = explanation->columns * explanation->rows;
+    double most = DETECT_OVERLAY_WEAK;
 
-    for (uint32_t y = area.y0; y < area.y1; y++) {
-        float photo_y = ((float)y + 0.5f) / heat->scale_y - (float)crop->y;
-        struct between row = between_patches(photo_y * patches, crop->map_side);
-        for (uint32_t x = area.x0; x < area.x1; x++) {
-            float photo_x = ((float)x + 0.5f) / heat->scale_x - (float)crop->x;
-            size_t at = (size_t)y * heat->width + x;
-            heat->sum[at] +=
-                logit_at(crop, between_patches(photo_x * patches, crop->map_side), row);
-            heat->count[at]++;
-        }
-    }
-}
-
-static float probability_of(float logit)
-{
-    return 1 / (1 + expf(-logit));
+    for (uint32_t i = 0; i < count; i++)
+        most = MAX_OF(most, fabs(explanation->log_odds[i]));
+    for (uint32_t i = 0; i < count; i++)
+        heat[i] = (float)(explanation->log_odds[i] / most);
 }
 
 /* ---- painting ---- */
 
-static uint8_t mixed(float low, float high, float share)
+static void paint_pixel(uint8_t *rgb, float heat, uint8_t (*ramp)[3])
 {
-    return (uint8_t)lroundf(CLAMP(low + share * (high - low), 0.0f, 255.0f));
-}
-
-static void paint(struct image *out, const struct heat *heat)
-{
-    uint8_t ramp[DETECT_OVERLAY_COLORS][3];
-
-    detect_overlay_ramp(ramp);
-    for (size_t i = 0; i < (size_t)out->width * out->height; i++) {
-        uint8_t *rgb = out->rgb + 3 * i;
-        float grey = 0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2];
-        if (!heat->count[i]) {
-            rgb[0] = rgb[1] = rgb[2] = (uint8_t)(grey * OUTSIDE);
-            continue;
-        }
-        float probability = probability_of(heat->sum[i] / heat->count[i]);
-        const uint8_t *color = ramp[(size_t)(probability * (DETECT_OVERLAY_COLORS - 1) + 0.5f)];
-        for (int c = 0; c < 3; c++)
-            rgb[c] = mixed(grey, color[c], ALPHA);
-    }
-}
-
-static void whiten(struct image *out, uint32_t x, uint32_t y)
-{
-    uint8_t *rgb = out->rgb + 3 * ((size_t)y * out->width + x);
+    float grey = DIM * (0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2]);
+    const uint8_t *color = ramp[(size_t)((heat + 1) / 2 * (DETECT_OVERLAY_COLORS - 1) + 0.5f)];
+    float alpha = ALPHA * MIN_OF(FULL * fabsf(heat), 1.0f);
 
     for (int c = 0; c < 3; c++)
-        rgb[c] = mixed(rgb[c], 255, OUTLINE);
+        rgb[c] = (uint8_t)(grey + alpha * (color[c] - grey) + 0.5f);
 }
 
-static void outline(struct image *out, struct area area)
+static void paint(struct image *out, const struct image *photo,
+                  const struct detect_explanation *explanation)
 {
-    for (uint32_t x = area.x0; x < area.x1; x++) {
-        whiten(out, x, area.y0);
-        whiten(out, x, area.y1 - 1);
-    }
-    for (uint32_t y = area.y0 + 1; y + 1 < area.y1; y++) {
-        whiten(out, area.x0, y);
-        whiten(out, area.x1 - 1, y);
+    uint8_t ramp[DETECT_OVERLAY_COLORS][3];
+    float heat[DETECT_CELLS_MAX];
+    struct between columns[DETECT_OVERLAY_SIDE_MAX];
+
+    REQUIRE(out->width <= DETECT_OVERLAY_SIDE_MAX);
+    detect_overlay_ramp(ramp);
+    scale_heat(heat, explanation);
+    for (uint32_t x = 0; x < out->width; x++)
+        columns[x] =
+            between_cells(x, out->width, photo->width, explanation->cell_px, explanation->columns);
+    for (uint32_t y = 0; y < out->height; y++) {
+        struct between row =
+            between_cells(y, out->height, photo->height, explanation->cell_px, explanation->rows);
+        for (uint32_t x = 0; x < out->width; x++)
+            paint_pixel(out->rgb + 3 * ((size_t)y * out->width + x),
+                        heat_at(heat, explanation->columns, columns[x], row), ramp);
     }
 }
 
@@ -194,7 +151,7 @@ static enum status shrink(struct image *out, const struct image *photo, uint32_t
 }
 
 enum status detect_overlay_draw(struct image *out, const struct image *photo,
-                                const struct detect_result *result, uint32_t side_max_px,
+                                const struct detect_explanation *explanation, uint32_t side_max_px,
                                 struct arena *arena, struct err *err)
 {
     struct image overlay;
@@ -202,105 +159,7 @@ enum status detect_overlay_draw(struct image *out, const struct image *photo,
 
     if (st != ST_OK)
         return st;
-    size_t pixels = (size_t)overlay.width * overlay.height;
-    struct heat heat = {
-        .width = overlay.width,
-        .height = overlay.height,
-        .scale_x = (float)overlay.width / (float)photo->width,
-        .scale_y = (float)overlay.height / (float)photo->height,
-        .sum = ARENA_NEW(arena, float, pixels),
-        .count = ARENA_NEW(arena, uint8_t, pixels),
-    };
-    if (!heat.sum || !heat.count)
-        return err_set(err, ST_NOMEM, "no room for an overlay of %ux%u pixels", overlay.width,
-                       overlay.height);
-    for (size_t i = 0; i < pixels; i++) {
-        heat.sum[i] = 0;
-        heat.count[i] = 0;
-    }
-    for (size_t i = 0; i < result->crop_count; i++)
-        add_crop(&heat, &result->crops[i]);
-    paint(&overlay, &heat);
-    for (size_t i = 0; i < result->crop_count; i++)
-        outline(&overlay, area_of(&heat, &result->crops[i]));
+    paint(&overlay, photo, explanation);
     *out = overlay;
     return ST_OK;
-}
-
-/* ---- regions ---- */
-
-/* The part (column, row) of REGION_SIDE x REGION_SIDE of a crop; false when the photo ends before
- * it.  *logit is the mean of its patches. */
-static bool region_of(struct detect_region *out, float *logit, const struct detect_result *result,
-                      const struct detect_crop *crop, uint32_t column, uint32_t row)
-{
-    uint32_t patch_x0 = column * crop->map_side / REGION_SIDE;
-    uint32_t patch_x1 = (column + 1) * crop->map_side / REGION_SIDE;
-    uint32_t patch_y0 = row * crop->map_side / REGION_SIDE;
-    uint32_t patch_y1 = (row + 1) * crop->map_side / REGION_SIDE;
-    uint32_t x0 = crop->x + patch_x0 * crop->side_px / crop->map_side;
-    uint32_t y0 = crop->y + patch_y0 * crop->side_px / crop->map_side;
-    uint32_t x1 = MIN_OF(crop->x + patch_x1 * crop->side_px / crop->map_side, result->width);
-    uint32_t y1 = MIN_OF(crop->y + patch_y1 * crop->side_px / crop->map_side, result->height);
-    float sum = 0;
-
-    if (x0 >= x1 || y0 >= y1)
-        return false;
-    for (uint32_t y = patch_y0; y < patch_y1; y++)
-        for (uint32_t x = patch_x0; x < patch_x1; x++)
-            sum += crop->patch_logits[(size_t)y * crop->map_side + x];
-    *logit = sum / (float)((patch_x1 - patch_x0) * (patch_y1 - patch_y0));
-    *out = (struct detect_region){
-        .x = x0, .y = y0, .width = x1 - x0, .height = y1 - y0, .probability = 0};
-    return true;
-}
-
-static bool overlaps_any(const struct detect_region *chosen, size_t count,
-                         const struct detect_region *region)
-{
-    for (size_t i = 0; i < count; i++) {
-        bool across =
-            region->x < chosen[i].x + chosen[i].width && chosen[i].x < region->x + region->width;
-        bool down =
-            region->y < chosen[i].y + chosen[i].height && chosen[i].y < region->y + region->height;
-        if (across && down)
-            return true;
-    }
-    return false;
-}
-
-/* The strongest region that overlaps none of those already in `out`; false when none is left. */
-static bool find_next(struct detect_region *out, size_t count, const struct detect_result *result)
-{
-    float sign = result->verdict == DETECT_AI_GENERATED ? 1 : -1;
-    float best = -INFINITY;
-
-    for (size_t i = 0; i < result->crop_count; i++) {
-        for (uint32_t part = 0; part < REGION_SIDE * REGION_SIDE; part++) {
-            struct detect_region region;
-            float logit;
-            if (!region_of(&region, &logit, result, &result->crops[i], part % REGION_SIDE,
-                           part / REGION_SIDE))
-                continue;
-            if (!(sign * logit > best) || overlaps_any(out, count, &region))
-                continue;
-            best = sign * logit;
-            region.probability = (double)probability_of(logit);
-            out[count] = region;
-        }
-    }
-    return best > -INFINITY;
-}
-
-size_t detect_overlay_regions(struct detect_region out[DETECT_REGIONS_MAX],
-                              const struct detect_result *result)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < result->crop_count; i++)
-        if (result->crops[i].map_side < REGION_SIDE)
-            return 0; /* too coarse to name parts of a crop */
-    while (count < DETECT_REGIONS_MAX && find_next(out, count, result))
-        count++;
-    return count;
 }

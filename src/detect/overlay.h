@@ -1,5 +1,5 @@
-/* detect/overlay.h - a verdict made visible: what each analysed part said, drawn over the photo,
- * and the parts that said most.  Pure; memory from the caller's arena.  Must not know networks. */
+/* detect/overlay.h - an explanation made visible: what each cell of the photo adds to the score,
+ * drawn over it.  Pure; memory from the caller's arena.  Must not know networks or statistics. */
 #pragma once
 
 #include "detect/detect.h"
@@ -10,13 +10,12 @@
 #define DETECT_OVERLAY_COLORS 256
 void detect_overlay_ramp(uint8_t ramp[DETECT_OVERLAY_COLORS][3]);
 
-/* The photo in grey, at most `side_max_px` a side; what no crop covers is dimmed, crops are
- * coloured by the probability of their patches (interpolated, averaged where crops overlap) and
- * outlined. ST_NOMEM: arena full. */
+/* The photo in dimmed grey, at most `side_max_px` a side (1 to
+ * DETECT_OVERLAY_SIDE_MAX), coloured by the cells of `explanation`,
+ * of which columns, rows, cell_px and log_odds are read: interpolated between their middles, in
+ * units of the strongest cell or of DETECT_OVERLAY_WEAK when all are weaker.  What adds nothing
+ * stays grey. ST_NOMEM: arena full. */
+#define DETECT_OVERLAY_WEAK 0.05 /* log-odds */
 enum status detect_overlay_draw(struct image *out, const struct image *photo,
-                                const struct detect_result *result, uint32_t side_max_px,
+                                const struct detect_explanation *explanation, uint32_t side_max_px,
                                 struct arena *arena, struct err *err) MUST_USE;
-
-/* The parts that speak most for the verdict, strongest first; none inside another. */
-size_t detect_overlay_regions(struct detect_region out[DETECT_REGIONS_MAX],
-                              const struct detect_result *result);

@@ -4,6 +4,7 @@
  * measuring object belongs to one thread. */
 #pragma once
 
+#include "detect/grid.h"
 #include "image/image.h"
 
 #define DETECT_STATISTICS_TABLE  "statistics" /* the weights file's table, three rows, see below */
@@ -50,3 +51,11 @@ float detect_statistics_damage(const float *table, const float *standard);
 /* Sum of (weight + damage * damaged weight) times standardised value: positive says AI-generated.
  * Traces that compression wipes out weigh less where it was heavy. */
 double detect_statistics_score(const float *table, const float *values);
+
+/* What the score loses when a cell of the grid is not looked at: its pixels are in no sum, windows
+ * stay where they are; out[cell], row by row.  Tones belong to the whole photo and stay.  Takes
+ * about as long as measuring.  Errors as above. */
+enum status detect_statistics_compare(double *out, struct detect_statistics *statistics,
+                                      const float *table, const struct image *photo,
+                                      const struct detect_grid *grid, struct arena *arena,
+                                      struct err *err) MUST_USE;

@@ -107,8 +107,8 @@ static enum status explain(struct service_verdict *out, struct service_explanati
     explanation->region_count = found.region_count;
     for (size_t i = 0; i < found.region_count; i++) {
         const struct detect_region *region = &found.regions[i];
-        explanation->regions[i] = (struct service_area){region->x, region->y, region->width,
-                                                        region->height, region->probability};
+        explanation->regions[i] = (struct service_region){region->x, region->y, region->width,
+                                                          region->height, region->log_odds};
     }
     fill_verdict(out, &result);
     return ST_OK;

@@ -46,12 +46,18 @@ unsigned service_quality_count(void);
 const char *service_quality_name(unsigned i); /* "too_small", ... */
 const char *service_quality_help(unsigned i); /* one sentence for people */
 
+/* A part of it, and what it adds to the log-odds of "AI-generated". */
+struct service_region {
+    uint32_t x, y, width, height;
+    double log_odds;
+};
+
 /* A verdict made visible. */
 struct service_explanation {
     struct buf png; /* the caller initialises and frees it */
     uint32_t width, height;
     size_t region_count;
-    struct service_area regions[SERVICE_REGIONS_MAX]; /* that speak most for the verdict */
+    struct service_region regions[SERVICE_REGIONS_MAX]; /* that speak most for the verdict */
 };
 
 struct service_classifier {

@@ -1,6 +1,6 @@
 /* The photo with its heat map, and the parts of it that say most. */
 import { element, svg } from './dom.js';
-import { bytes, probability } from './format.js';
+import { bytes, logOdds } from './format.js';
 
 const OPACITY_START = 60;
 
@@ -63,12 +63,13 @@ function partsOf(entry, stack) {
     };
     return element('div', { class: 'parts' },
         element('h3', {}, 'Parts that say most'),
+        element('p', { class: 'hint' }, 'What the score would lose without each, in log-odds.'),
         element('ul', {}, regions.map((region) => element('li', {}, element('button', {
             type: 'button', class: 'quiet small', 'aria-label': `Show the part at ${region.x}, ${region.y}: ` +
-                `probability ${probability(region.probability)}`,
+                `${logOdds(region.log_odds)} log-odds`,
             onclick: mark(region), onmouseenter: mark(region), onfocus: mark(region),
             onmouseleave: unmark, onblur: unmark,
-        }, probability(region.probability))))));
+        }, logOdds(region.log_odds))))));
 }
 
 /* Where the evidence is, as ever more of the heat map covers the photo. */

@@ -35,6 +35,11 @@ export function probability(value) {
     return value.toFixed(3);
 }
 
+/* Signed, so that it is seen what it speaks for. */
+export function logOdds(value) {
+    return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`;
+}
+
 export function count(value) {
     return value.toLocaleString('en');
 }

@@ -27,8 +27,8 @@ def verdict(*arguments, **more):
 
 def explained(**more):
     return 200, prediction(heatmap_base64=base64.b64encode(png(48, 32)).decode(), regions=[
-        {"x": 240, "y": 160, "width": 24, "height": 24, "probability": 0.99},
-        {"x": 0, "y": 32, "width": 24, "height": 24, "probability": 0.95}], **more), {}
+        {"x": 240, "y": 160, "width": 24, "height": 24, "log_odds": 0.412},
+        {"x": 0, "y": 32, "width": 24, "height": 24, "log_odds": -0.095}], **more), {}
 
 
 def batch(body):

@@ -1,4 +1,4 @@
-/* Overlay and regions, on crops made by hand: colours, places, order, limits. */
+/* The overlay, on cells made by hand: colours, places, limits. */
 #include "support/unit.h"
 
 #include <stdlib.h>
@@ -6,24 +6,8 @@
 #include "detect/overlay.h"
 #include "support/unit_arena.h"
 
-#define MAP  8u
-#define SIDE 64u
 #define WIDE 256u
 #define HIGH 128u
-
-static float sure[MAP * MAP];  /* AI-generated everywhere */
-static float real[MAP * MAP];  /* real everywhere */
-static float mixed[MAP * MAP]; /* real, but for one corner */
-
-static int fill_maps(void **state)
-{
-    for (unsigned i = 0; i < MAP * MAP; i++) {
-        sure[i] = 8;
-        real[i] = -8;
-        mixed[i] = i % MAP >= 6 && i / MAP < 2 ? 5.0f : -2.0f;
-    }
-    return open_arena(state);
-}
 
 static struct image grey_photo(uint32_t width, uint32_t height)
 {
@@ -34,10 +18,10 @@ static struct image grey_photo(uint32_t width, uint32_t height)
     return photo;
 }
 
-static struct detect_crop crop_at(uint32_t x, uint32_t y, const float *map)
+/* Of cells of 64 px, all zero but those named. */
+static struct detect_explanation explanation_of(uint32_t columns, uint32_t rows)
 {
-    return (struct detect_crop){
-        .x = x, .y = y, .side_px = SIDE, .map_side = MAP, .patch_logits = map};
+    return (struct detect_explanation){.columns = columns, .rows = rows, .cell_px = 64};
 }
 
 static const uint8_t *pixel(const struct image *image, uint32_t x, uint32_t y)
@@ -62,97 +46,91 @@ static void test_ramp_rises(void **state)
     assert_true(ramp[255][0] > ramp[255][2]); /* yellow */
 }
 
-static void test_draws_what_crops_said(void **state)
+static void test_draws_what_cells_add(void **state)
 {
     struct image photo = grey_photo(WIDE, HIGH);
-    struct detect_result result = {.width = WIDE, .height = HIGH, .crop_count = 2};
+    struct detect_explanation explanation = explanation_of(4, 2);
     struct image overlay;
 
     (void)state;
-    result.crops[0] = crop_at(0, 0, sure);
-    result.crops[1] = crop_at(128, 64, real);
-    assert_int_equal(detect_overlay_draw(&overlay, &photo, &result, 1024, arena, NULL), ST_OK);
+    explanation.log_odds[0] = 0.8;
+    explanation.log_odds[7] = -0.8;
+    assert_int_equal(detect_overlay_draw(&overlay, &photo, &explanation, 1024, arena, NULL), ST_OK);
     assert_int_equal(overlay.width, WIDE);
     assert_int_equal(overlay.height, HIGH);
     const uint8_t *ai_part = pixel(&overlay, 32, 32);
-    const uint8_t *real_part = pixel(&overlay, 160, 96);
-    const uint8_t *outside = pixel(&overlay, 100, 32);
+    const uint8_t *real_part = pixel(&overlay, 224, 96);
+    const uint8_t *silent = pixel(&overlay, 160, 32);
     assert_true(ai_part[0] > ai_part[2] + 30);
     assert_true(real_part[2] > real_part[0] + 30);
-    assert_true(outside[0] == outside[1] && outside[1] == outside[2] && outside[0] < 100);
-    assert_true(lightness(pixel(&overlay, 0, 20)) > lightness(ai_part)); /* the outline */
-    assert_int_equal(photo.rgb[0], 200);                                 /* untouched */
+    assert_true(silent[0] == 140 && silent[1] == 140 && silent[2] == 140);
+    assert_int_equal(photo.rgb[0], 200); /* untouched */
+}
+
+/* In units of the strongest cell, but noise is not blown up to full colours. */
+static void test_weak_cells_stay_pale(void **state)
+{
+    static const double strengths[] = {2, 0.2, DETECT_OVERLAY_WEAK, DETECT_OVERLAY_WEAK / 10};
+    struct image photo = grey_photo(64, 64);
+    int colour[ARRAY_LEN(strengths)];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(strengths); i++) {
+        struct detect_explanation explanation = explanation_of(1, 1);
+        struct image overlay;
+        explanation.log_odds[0] = strengths[i];
+        assert_int_equal(detect_overlay_draw(&overlay, &photo, &explanation, 64, arena, NULL),
+                         ST_OK);
+        colour[i] = overlay.rgb[0] - overlay.rgb[2];
+    }
+    assert_int_equal(colour[0], colour[1]);
+    assert_int_equal(colour[0], colour[2]);
+    assert_true(colour[3] < colour[0] / 2);
 }
 
 static void test_is_shrunk_to_the_limit(void **state)
 {
     struct image photo = grey_photo(1000, 250);
-    struct detect_result result = {.width = 1000, .height = 250, .crop_count = 1};
+    struct detect_explanation explanation = explanation_of(16, 4);
     struct image overlay;
 
     (void)state;
-    result.crops[0] = crop_at(500, 100, sure);
-    assert_int_equal(detect_overlay_draw(&overlay, &photo, &result, 200, arena, NULL), ST_OK);
+    explanation.log_odds[8 + 16] = 1; /* 512 to 576, 64 to 128 px */
+    assert_int_equal(detect_overlay_draw(&overlay, &photo, &explanation, 200, arena, NULL), ST_OK);
     assert_int_equal(overlay.width, 200);
     assert_int_equal(overlay.height, 50);
-    assert_true(pixel(&overlay, 106, 26)[0] > pixel(&overlay, 106, 26)[2] + 30);
-    assert_true(pixel(&overlay, 95, 26)[0] < 100);
+    assert_true(pixel(&overlay, 108, 19)[0] > pixel(&overlay, 108, 19)[2] + 30);
+    assert_int_equal(pixel(&overlay, 80, 19)[0], pixel(&overlay, 80, 19)[2]);
 }
 
-static void test_crop_larger_than_the_photo(void **state)
+/* Cells at the border are cut: the middle of the last is where a whole one's would be. */
+static void test_cells_are_in_their_place(void **state)
 {
-    struct image photo = grey_photo(20, 10);
-    struct detect_result result = {.width = 20, .height = 10, .crop_count = 1};
-    struct detect_region regions[DETECT_REGIONS_MAX];
+    struct image photo = grey_photo(70, 70);
+    struct detect_explanation explanation = explanation_of(2, 2);
     struct image overlay;
 
     (void)state;
-    result.crops[0] = crop_at(0, 0, sure);
-    assert_int_equal(detect_overlay_draw(&overlay, &photo, &result, 64, arena, NULL), ST_OK);
-    size_t count = detect_overlay_regions(regions, &result);
-    assert_int_equal(count, 2); /* one row of four, the second of them cut at 20 */
-    for (size_t i = 0; i < count; i++)
-        assert_true(regions[i].x + regions[i].width <= 20 &&
-                    regions[i].y + regions[i].height <= 10);
-}
-
-static void test_regions_are_the_strongest(void **state)
-{
-    struct detect_result result = {
-        .width = WIDE, .height = HIGH, .crop_count = 2, .verdict = DETECT_AI_GENERATED};
-    struct detect_region regions[DETECT_REGIONS_MAX];
-
-    (void)state;
-    result.crops[0] = crop_at(0, 0, real);
-    result.crops[1] = crop_at(32, 32, mixed);
-    size_t count = detect_overlay_regions(regions, &result);
-    assert_int_equal(count, DETECT_REGIONS_MAX);
-    assert_int_equal(regions[0].x, 32 + 48);
-    assert_int_equal(regions[0].y, 32);
-    assert_int_equal(regions[0].width, 16);
-    assert_true(regions[0].probability > 0.99);
-    for (size_t i = 1; i < count; i++) {
-        assert_true(regions[i].probability <= regions[i - 1].probability);
-        for (size_t k = 0; k < i; k++)
-            assert_true(abs((int)regions[i].x - (int)regions[k].x) >= 16 ||
-                        abs((int)regions[i].y - (int)regions[k].y) >= 16);
-    }
-    result.verdict = DETECT_REAL;
-    assert_int_equal(detect_overlay_regions(regions, &result), DETECT_REGIONS_MAX);
-    assert_true(regions[0].probability < 0.01);
+    explanation.log_odds[0] = 1;
+    assert_int_equal(detect_overlay_draw(&overlay, &photo, &explanation, 1024, arena, NULL), ST_OK);
+    const uint8_t *first = pixel(&overlay, 20, 20);
+    const uint8_t *corner = pixel(&overlay, 69, 69);
+    assert_true(first[0] > first[2] + 30);
+    assert_true(corner[0] - corner[2] < first[0] - first[2]);
 }
 
 static void test_full_arena(void **state)
 {
     struct image photo = grey_photo(1000, 1000);
-    struct detect_result result = {.width = 1000, .height = 1000};
+    struct detect_explanation explanation = explanation_of(1, 1);
     struct arena *small = NULL;
     struct image overlay;
     struct err err = {0};
 
     (void)state;
-    assert_int_equal(arena_open(&small, (size_t)4 << 20, NULL), ST_OK);
-    assert_int_equal(detect_overlay_draw(&overlay, &photo, &result, 1000, small, &err), ST_NOMEM);
+    assert_int_equal(arena_open(&small, (size_t)2 << 20, NULL), ST_OK);
+    assert_int_equal(detect_overlay_draw(&overlay, &photo, &explanation, 1000, small, &err),
+                     ST_NOMEM);
     arena_close(small);
 }
 
@@ -160,11 +138,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ramp_rises),
-        cmocka_unit_test(test_draws_what_crops_said),
+        cmocka_unit_test(test_draws_what_cells_add),
+        cmocka_unit_test(test_weak_cells_stay_pale),
         cmocka_unit_test(test_is_shrunk_to_the_limit),
-        cmocka_unit_test(test_crop_larger_than_the_photo),
-        cmocka_unit_test(test_regions_are_the_strongest),
+        cmocka_unit_test(test_cells_are_in_their_place),
         cmocka_unit_test(test_full_arena),
     };
-    return cmocka_run_group_tests(tests, fill_maps, close_arena);
+    return cmocka_run_group_tests(tests, open_arena, close_arena);
 }

@@ -233,17 +233,50 @@ static void test_fine_and_coarse_noise_differ(void **state)
     assert_true(distance > 0.3);
 }
 
+/* Weights of either sign for every value, from whole numbers. */
+static const float *make_table(void)
+{
+    static float table[DETECT_STATISTICS_ROW_COUNT * DETECT_STATISTICS_COUNT];
+    struct rng rng = rng_seed(5);
+
+    for (size_t i = 0; i < DETECT_STATISTICS_COUNT; i++) {
+        table[DETECT_STATISTICS_MEAN * DETECT_STATISTICS_COUNT + i] = 0.2f;
+        table[DETECT_STATISTICS_DEVIATION * DETECT_STATISTICS_COUNT + i] = 0.5f;
+        table[DETECT_STATISTICS_WEIGHT * DETECT_STATISTICS_COUNT + i] =
+            0.01f * ((float)rng_below(&rng, 9) - 4);
+    }
+    return table;
+}
+
+static struct detect_grid compare(double *out, const struct image *photo)
+{
+    struct detect_statistics *statistics = detect_statistics_open();
+    struct detect_grid grid = detect_grid_of(photo->width, photo->height);
+    struct err err = {0};
+
+    if (detect_statistics_compare(out, statistics, make_table(), photo, &grid, arena, &err) !=
+        ST_OK)
+        fail_msg("%s", err.msg);
+    detect_statistics_close(statistics);
+    return grid;
+}
+
 static void test_full_arena(void **state)
 {
     (void)state;
     struct detect_statistics *statistics = detect_statistics_open();
     struct image photo = make_photo(2400, 1600, 9, 2);
+    struct detect_grid grid = detect_grid_of(2400, 1600);
     struct arena *small = NULL;
     float values[DETECT_STATISTICS_COUNT];
+    double added[DETECT_CELLS_MAX];
     struct err err = {0};
 
     assert_int_equal(arena_open(&small, 4096, NULL), ST_OK);
     assert_int_equal(detect_statistics_measure(values, statistics, &photo, small, &err), ST_NOMEM);
+    assert_int_equal(
+        detect_statistics_compare(added, statistics, make_table(), &photo, &grid, small, &err),
+        ST_NOMEM);
     arena_close(small);
     detect_statistics_close(statistics);
 }
@@ -287,6 +320,70 @@ static void test_damage_moves_the_weights(void **state)
     assert_float_equal(detect_statistics_score(table, values), 1.25, 1e-6);
 }
 
+/* A photo that is one cell: without it, every scale is as in the average photo, tones stay. */
+static void test_the_only_cell_adds_all_but_the_tones(void **state)
+{
+    (void)state;
+    const size_t of_scales = DETECT_STATISTICS_SCALES * DETECT_STATISTICS_OF_SCALE;
+    struct image photo = make_photo(30, 20, 20, 1);
+    float values[DETECT_STATISTICS_COUNT];
+    double added;
+
+    struct detect_grid grid = compare(&added, &photo);
+    assert_int_equal(detect_grid_count(&grid), 1);
+    measure(values, &photo);
+    double whole = detect_statistics_score(make_table(), values);
+    for (size_t i = 0; i < of_scales; i++)
+        values[i] = 0.2f; /* the mean */
+    double tones = detect_statistics_score(make_table(), values);
+    assert_true(fabs(whole - tones) > 0.01);
+    assert_true(fabs(added - (whole - tones)) < 1e-4);
+}
+
+/* Texture in one corner of a large flat photo: windows are there, and so is what they add. */
+static void test_cells_that_no_window_sees_add_nothing(void **state)
+{
+    (void)state;
+    const uint32_t side = 2000;
+    struct image photo = make_photo(side, side, 0, 1);
+    struct image noise = make_photo(200, 200, 60, 2);
+    double added[DETECT_CELLS_MAX];
+    size_t silent = 0;
+
+    memset(photo.rgb, 128, (size_t)3 * side * side);
+    for (size_t y = 0; y < 200; y++)
+        memcpy(photo.rgb + 3 * y * side, noise.rgb + 3 * y * 200, (size_t)3 * 200);
+    struct detect_grid grid = compare(added, &photo);
+    for (uint32_t i = 1; i < detect_grid_count(&grid); i++) {
+        silent += added[i] == 0;
+        assert_true(fabs(added[i]) < fabs(added[0]));
+    }
+    assert_true(silent > detect_grid_count(&grid) / 2);
+}
+
+static void test_cells_of_every_size_are_finite_and_the_same_again(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[][2] = {{1, 1},     {1, 400},   {7, 9},      {127, 129},
+                                        {300, 200}, {900, 130}, {16384, 48}, {16, 9000}};
+
+    for (size_t i = 0; i < 2 * ARRAY_LEN(sizes); i++) {
+        const uint32_t *size = sizes[i / 2];
+        struct image photo = make_photo(size[0], size[1], 20, i);
+        double added[DETECT_CELLS_MAX];
+        double again[DETECT_CELLS_MAX];
+        size_t used = arena_used(arena);
+        if (i % 2)
+            memset(photo.rgb, 77, (size_t)3 * size[0] * size[1]);
+        struct detect_grid grid = compare(added, &photo);
+        assert_int_equal(arena_used(arena), used);
+        (void)compare(again, &photo);
+        assert_memory_equal(added, again, detect_grid_count(&grid) * sizeof *added);
+        for (uint32_t k = 0; k < detect_grid_count(&grid); k++)
+            assert_true(isfinite(added[k]) && fabs(added[k]) < 1e3);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +393,10 @@ int main(void)
         cmocka_unit_test_teardown(test_flat_photo, reset_arena),
         cmocka_unit_test_teardown(test_fine_and_coarse_noise_differ, reset_arena),
         cmocka_unit_test_teardown(test_full_arena, reset_arena),
+        cmocka_unit_test_teardown(test_the_only_cell_adds_all_but_the_tones, reset_arena),
+        cmocka_unit_test_teardown(test_cells_that_no_window_sees_add_nothing, reset_arena),
+        cmocka_unit_test_teardown(test_cells_of_every_size_are_finite_and_the_same_again,
+                                  reset_arena),
         cmocka_unit_test(test_score_is_clipped_and_linear),
         cmocka_unit_test(test_damage_moves_the_weights),
     };
