@@ -139,6 +139,7 @@ def test_parts_are_marked_in_the_photo(web):
     web.add_one()
     browser = web.browser
     browser.wait("document.querySelectorAll('.parts button').length === 2")
+    check(browser.texts(".parts button") == ["+0.41", "−0.10"], browser.texts(".parts button"))
     browser.run("document.querySelector('.parts button').focus();")
     off = browser.run("""const box = document.querySelector('.box-line').getBoundingClientRect();
         const photo = document.querySelector('.photo').getBoundingClientRect();
