@@ -9,10 +9,10 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 PACKAGE_VERSION ?=
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test check lint bench fuzz format install package clean
+.PHONY: help deps build run test check lint bench fuzz format install package deploy-test clean
 
 help: ## this text
-	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
 
 deps: ## install the Debian packages that are missing (tools/packages.txt)
 	@tools/install_deps.sh tools/packages.txt
@@ -47,6 +47,10 @@ install: build ## program, library, headers, man page under PREFIX (and DESTDIR)
 
 package: deps ## the Debian package, build/aidetect_VERSION_ARCH.deb (PACKAGE_VERSION=...)
 	@PACKAGE_VERSION="$(PACKAGE_VERSION)" tools/package.sh
+
+deploy-test: deps build ## install package, image and unit as users do (root; minutes, tests/deploy/)
+	@tools/install_deps.sh tools/packages-deploy.txt
+	@tests/deploy/run.sh
 
 clean: ## remove build/
 	@rm -rf build

@@ -154,8 +154,7 @@ test_reload() {
     same "... in the same process" "$pid" "$(main_pid)"
     sed -i 's/^threshold: .*/threshold: "2"/' $settings
     check "reload says that settings are wrong" refused systemctl reload aidetect.service
-    check "SIGHUP with wrong settings changes nothing" systemctl kill -s HUP --kill-whom=main aidetect.service
-    check "... which a metric shows" within $((10 * slow)) metric_is aidetect_config_last_reload_successful 0
+    check "... a metric shows it" within $((10 * slow)) metric_is aidetect_config_last_reload_successful 0
     same "... the settings before are in use" 0.875 "$(metric $threshold)"
     check "... and it still serves" judged
     sed -i 's/^threshold: .*/threshold: "0.5"/' $settings

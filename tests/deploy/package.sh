@@ -7,17 +7,12 @@ root=$work/root
 settings=$root/etc/aidetect/aidetect.yaml
 state=$root/var/lib/aidetect
 
-# Three versions of one tree: as built, a higher one, and a higher one with other settings.
-build_packages() {
-    first=$(built_package) && second=$(built_package 9.0~test) || exit 2
-    mv "$second" next.deb
-    rm -f "$source"/build/aidetect-dbgsym_9.0~test_*.deb
+# next.deb once more, with a higher version and other settings.
+change_settings() {
     dpkg-deb -R next.deb changed
     sed -i 's/^Version: .*/Version: 9.1~test/' changed/DEBIAN/control
     echo '# from the package' >>changed/etc/aidetect/aidetect.yaml
-    dpkg-deb --root-owner-group -b changed changed.deb >/dev/null || exit 2
-    version=$(dpkg-deb -f "$first" Version)
-    cp "$first" first.deb
+    dpkg-deb --root-owner-group -b changed changed.deb >/dev/null
 }
 
 # install FILE [OPTION...]: as an administrator would, with what it depends on.
@@ -114,7 +109,7 @@ test_upgrade() {
     kept >before 2>&1
     check "there is something to lose" grep -q '"prediction":' before
     check "upgrades" install next.deb
-    same "version 9.0~test is installed" "9.0~test installed" "$(installed_version)"
+    same "version $next_version is installed" "$next_version installed" "$(installed_version)"
     same "settings, keys and predictions are kept" "$(cat before)" "$(kept 2>&1)"
     same "what was disabled stays so" disabled "$(enter "$root" systemctl is-enabled aidetect.service)"
     check "serves after the upgrade" serve health
@@ -142,6 +137,8 @@ test_remove() {
 }
 
 build_packages
+change_settings || exit 2
+version=$(dpkg-deb -f first.deb Version)
 unpack "$root"
 test_install
 test_upgrade

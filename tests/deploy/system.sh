@@ -7,6 +7,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source=$(cd "$here/../.." && pwd)
 cache=$source/build/deploy
 suite=bookworm
+next_version=9.0~test
 isolated() {
     if [ -n "${work:=${DEPLOY_WORK:-}}" ]; then
         trap 'exit 130' INT TERM
@@ -24,10 +25,23 @@ isolated() {
     work=$(mktemp -d "$cache/work.XXXXXX") || exit 2
     DEPLOY_WORK=$work unshare --mount --pid --fork --kill-child --mount-proc "$0" "$@" &
     inner=$!
-    trap 'kill -KILL $inner 2>/dev/null; wait $inner 2>/dev/null; rm -rf --one-file-system "$work"' EXIT
+    trap clean_up EXIT
     trap 'exit 130' INT TERM
     wait $inner
     exit
+}
+
+# With $inner end all processes below it, and their mounts with them.  What is left are its folder
+# and the control groups of a container.
+clean_up() {
+    kill -KILL $inner 2>/dev/null
+    wait $inner 2>/dev/null
+    local groups end=$((SECONDS + 10))
+    while groups=$(find /sys/fs/cgroup -depth -type d -path "*/${work##*/}*") && [ -n "$groups" ] && [ $SECONDS -lt $end ]; do
+        # shellcheck disable=SC2086  # one word a path
+        rmdir $groups 2>/dev/null || sleep 0.2
+    done
+    rm -rf --one-file-system "$work"
 }
 
 # A minimal Debian, made once in a week: $cache/base.tar.
@@ -77,7 +91,10 @@ quietly() {
     }
 }
 
-# built_package VERSION: builds it and prints its file; the usual one without VERSION.
-built_package() {
-    PACKAGE_VERSION=${1:-} make --silent -C "$source" package | tail -1 | sed "s|^|$source/|"
+# The package as built, first.deb, and one of a higher version, next.deb, from the same tree.
+build_packages() {
+    local file
+    file=$(make --silent -C "$source" package | tail -1) && cp "$source/$file" first.deb || exit 2
+    file=$(make --silent -C "$source" package PACKAGE_VERSION=$next_version | tail -1) && mv "$source/$file" next.deb || exit 2
+    rm -f "$source/build/aidetect-dbgsym_$next_version"_*.deb
 }
