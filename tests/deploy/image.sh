@@ -2,6 +2,7 @@
 # deploy/Dockerfile built and run as an engine would, without one and without a registry: the base
 # is a minimal Debian made here.  Ends in "N passed, N failed"; needs root,
 # tools/packages-deploy.txt and a package mirror.
+# shellcheck source=tests/deploy/system.sh
 . "$(dirname "$0")/system.sh"
 isolated "$@"
 export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
@@ -119,5 +120,6 @@ if [ $failed -eq 0 ]; then
     test_contents
     test_service
 fi
-check "deploy/docker-compose.yml is valid" docker-compose --project-directory "$source/deploy" -f "$source/deploy/docker-compose.yml" config --quiet
+check "deploy/docker-compose.yml is valid" docker-compose --project-directory "$source/deploy" \
+    -f "$source/deploy/docker-compose.yml" config --quiet
 summary

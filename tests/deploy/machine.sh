@@ -1,5 +1,6 @@
 # Boots $root as a machine of its own; sourced by systemd.sh --machine.
 #   QEMU_ACCEL   what runs its processor: tcg emulates it anywhere, kvm is faster where it works [tcg]
+# shellcheck disable=SC2154  # $root is of the script that sources this
 boot_machine() {
     umount -R "$root/proc" "$root/dev" "$root/sys"
     rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/*

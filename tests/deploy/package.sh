@@ -1,6 +1,7 @@
 #!/bin/bash
 # The Debian package from install to purge, in a minimal Debian of its own.  Ends in
 # "N passed, N failed"; needs root, tools/packages-deploy.txt and a package mirror.
+# shellcheck source=tests/deploy/system.sh
 . "$(dirname "$0")/system.sh"
 isolated "$@"
 root=$work/root
@@ -78,8 +79,8 @@ changed_settings_wait_beside() {
 
 # Files below the new system that name the program, logs and caches of dpkg and apt left out.
 leftovers() {
-    find "$root" -xdev \( -path "$root/root" -o -path "$root/tmp" -o -path "$root/var/log" -o -path "$root/var/cache" \) \
-        -prune -o -name '*aidetect*' -print
+    find "$root" -xdev \( -path "$root/root" -o -path "$root/tmp" -o -path "$root/var/log" \
+        -o -path "$root/var/cache" \) -prune -o -name '*aidetect*' -print
     enter "$root" getent passwd aidetect
     enter "$root" getent group aidetect
 }
@@ -92,9 +93,12 @@ test_install() {
     check "a manual page is there" test -e "$root/usr/share/man/man1/aidetect.1.gz"
     check "the program runs" enter "$root" aidetect version
     check "user and group are there, without a shell" \
-        enter "$root" sh -c 'id aidetect && [ "$(id -u aidetect)" -lt 1000 ] && getent passwd aidetect | grep -q :/usr/sbin/nologin$'
+        enter "$root" sh -c '[ "$(id -u aidetect)" -lt 1000 ] && [ "$(id -g aidetect)" -lt 1000 ] &&
+            getent passwd aidetect | grep -q :/usr/sbin/nologin$'
     same "its state is its own" "700 aidetect aidetect" "$(enter "$root" stat -c '%a %U %G' /var/lib/aidetect)"
-    same "the settings are a conffile" "/etc/aidetect/aidetect.yaml" "$(enter "$root" dpkg-query -W -f '${Conffiles}' aidetect | awk 'NF { print $1 }')"
+    # shellcheck disable=SC2016  # the field is dpkg's
+    same "the settings are a conffile" "/etc/aidetect/aidetect.yaml" \
+        "$(enter "$root" dpkg-query -W -f '${Conffiles}' aidetect | awk 'NF { print $1 }')"
     check "the settings are sound" enter "$root" aidetect config check
     same "the service is enabled" enabled "$(enter "$root" systemctl is-enabled aidetect.service)"
     same "the socket is not" disabled "$(enter "$root" systemctl is-enabled aidetect.socket)"

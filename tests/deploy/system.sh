@@ -37,7 +37,8 @@ clean_up() {
     kill -KILL $inner 2>/dev/null
     wait $inner 2>/dev/null
     local groups end=$((SECONDS + 10))
-    while groups=$(find /sys/fs/cgroup -depth -type d -path "*/${work##*/}*") && [ -n "$groups" ] && [ $SECONDS -lt $end ]; do
+    while groups=$(find /sys/fs/cgroup -depth -type d -path "*/${work##*/}*") &&
+        [ -n "$groups" ] && [ $SECONDS -lt $end ]; do
         # shellcheck disable=SC2086  # one word a path
         rmdir $groups 2>/dev/null || sleep 0.2
     done
@@ -94,7 +95,9 @@ quietly() {
 # The package as built, first.deb, and one of a higher version, next.deb, from the same tree.
 build_packages() {
     local file
-    file=$(make --silent -C "$source" package | tail -1) && cp "$source/$file" first.deb || exit 2
-    file=$(make --silent -C "$source" package PACKAGE_VERSION=$next_version | tail -1) && mv "$source/$file" next.deb || exit 2
+    file=$(make --silent -C "$source" package | tail -1) &&
+        cp "$source/$file" first.deb || exit 2
+    file=$(make --silent -C "$source" package PACKAGE_VERSION=$next_version | tail -1) &&
+        mv "$source/$file" next.deb || exit 2
     rm -f "$source/build/aidetect-dbgsym_$next_version"_*.deb
 }

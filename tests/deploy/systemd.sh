@@ -6,6 +6,7 @@
 #   systemd.sh --machine booted as a machine of its own with Debian's kernel (qemu), many minutes
 #                        where the processor is emulated
 #   PARTS="ready stop"   only these parts of inside.sh
+# shellcheck source=tests/deploy/system.sh
 . "$(dirname "$0")/system.sh"
 machine=${1:-}
 isolated "$@"
