@@ -226,7 +226,8 @@ test_stop() {
     check "stops" systemctl stop aidetect.service
     wait $client
     same "... what was under way is answered" 200 "$(cat late.code)"
-    same "... it ended with 0" "inactive success 0" "$(property ActiveState) $(property Result) $(property ExecMainStatus)"
+    same "... it ended with 0" "inactive success 0" \
+        "$(property ActiveState) $(property Result) $(property ExecMainStatus)"
     check "... cleanly, as the journal says" stopped_cleanly
 }
 
