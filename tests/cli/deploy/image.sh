@@ -13,7 +13,8 @@ mount --bind tree tree && mount -t proc proc tree/proc && mount --bind /dev tree
 mount -t tmpfs -o uid=10001,gid=10001,mode=700 tmpfs tree/data
 mount -o remount,bind,ro tree
 enter="env -i PATH=$PATH LANG=C.UTF-8 AIDETECT_DATA=/data AIDETECT_LISTEN=127.0.0.1:0 chroot --userspec=10001:10001 tree"
-$enter /usr/bin/aidetect serve >url 2>serve.log &
+: >serve.log # there before anybody looks
+$enter /usr/bin/aidetect serve >url 2>>serve.log &
 server=$!
 for _ in $(seq 300); do grep -q serve.ready serve.log && break; kill -0 $server 2>/dev/null || break; sleep 0.2; done
 url=$(grep -o 'http://[0-9.:]*' url) || cat serve.log
