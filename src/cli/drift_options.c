@@ -23,8 +23,8 @@ const struct cli_option cli_drift_options[CLI_DRIFT_OPTIONS] = {
     {.name = "scores",
      .type = CLI_TEXT,
      .value_name = "FILE",
-     .help = "CSV with label, family and probability of known photos: status names the nearest "
-             "family, simulate draws from them"},
+     .help = "probabilities of known photos, as evaluate --scores writes them or a CSV with label, "
+             "family and probability: status names the nearest family, simulate draws from them"},
     {.name = "family",
      .type = CLI_TEXT,
      .value_name = "NAME",

@@ -12,19 +12,25 @@
 #define GAIN_LEAST   10.0 /* nats */
 #define FAMILY_LEAST 10u  /* scores */
 
-enum column { COLUMN_LABEL, COLUMN_FAMILY, COLUMN_PROBABILITY, COLUMN_COUNT };
-static const char *const column_names[] = {"label", "family", "probability"};
+enum column { COLUMN_LABEL, COLUMN_FAMILY, COLUMN_PROBABILITY, COLUMN_TIER, COLUMN_COUNT };
+static const char *const column_names[] = {"label", "family", "probability", "tier"};
 
-static enum status read_head(size_t places[COLUMN_COUNT], struct str head, struct err *err)
+/* What the head line says. */
+struct head {
+    char separator;
+    size_t places[COLUMN_COUNT]; /* COLUMNS_MAX: there is none */
+};
+
+static enum status read_head(struct head *out, struct str line, struct err *err)
 {
+    out->separator = line.len && memchr(line.at, '\t', line.len) ? '\t' : ',';
     for (unsigned c = 0; c < COLUMN_COUNT; c++) {
-        struct str rest = head;
-        bool found = false;
-        for (size_t i = 0; rest.len && i < COLUMNS_MAX && !found; i++) {
-            found = str_equal(str_trim(str_split(&rest, ',')), column_names[c]);
-            places[c] = i;
-        }
-        if (!found)
+        struct str rest = line;
+        out->places[c] = COLUMNS_MAX;
+        for (size_t i = 0; rest.len && i < COLUMNS_MAX && out->places[c] == COLUMNS_MAX; i++)
+            if (str_equal(str_trim(str_split(&rest, out->separator)), column_names[c]))
+                out->places[c] = i;
+        if (out->places[c] == COLUMNS_MAX && c != COLUMN_TIER)
             return err_set(err, ST_INVALID, "the head line has no column '%s'", column_names[c]);
     }
     return ST_OK;
@@ -48,17 +54,19 @@ static bool find_family(uint16_t *out, struct drift_scores *scores, struct str n
 }
 
 static enum status read_line(struct drift_scores *scores, struct str line, size_t number,
-                             const size_t places[COLUMN_COUNT], struct err *err)
+                             const struct head *head, struct err *err)
 {
     struct str cells[COLUMN_COUNT] = {{0}};
     double probability = 0;
 
     for (size_t i = 0; line.len && i < COLUMNS_MAX; i++) {
-        struct str cell = str_trim(str_split(&line, ','));
+        struct str cell = str_trim(str_split(&line, head->separator));
         for (unsigned c = 0; c < COLUMN_COUNT; c++)
-            if (places[c] == i)
+            if (head->places[c] == i)
                 cells[c] = cell;
     }
+    if (head->places[COLUMN_TIER] < COLUMNS_MAX && !str_equal(cells[COLUMN_TIER], "T1"))
+        return ST_OK;
     bool ai = str_equal(cells[COLUMN_LABEL], "ai");
     if (!ai && !str_equal(cells[COLUMN_LABEL], "real"))
         return err_set(err, ST_INVALID, "line %zu: the label is neither real nor ai", number);
@@ -74,23 +82,24 @@ static enum status read_line(struct drift_scores *scores, struct str line, size_
     return ST_OK;
 }
 
-enum status drift_scores_parse(struct drift_scores *out, struct bytes csv, struct err *err)
+enum status drift_scores_parse(struct drift_scores *out, struct bytes file, struct err *err)
 {
-    struct str text = {(const char *)csv.at, csv.len};
+    struct str text = {(const char *)file.at, file.len};
     struct drift_scores scores = {0};
-    size_t places[COLUMN_COUNT], lines = 1;
+    struct head head;
+    size_t lines = 1;
 
-    for (size_t i = 0; i < csv.len; i++)
-        lines += csv.at[i] == '\n';
+    for (size_t i = 0; i < file.len; i++)
+        lines += file.at[i] == '\n';
     lines = MIN_OF(lines, (size_t)DRIFT_SCORES_ROWS_MAX);
     scores.probabilities = mem_alloc(lines, sizeof *scores.probabilities);
     scores.families = mem_alloc(lines, sizeof *scores.families);
     scores.ai = mem_alloc(lines, sizeof *scores.ai);
-    enum status st = read_head(places, str_split(&text, '\n'), err);
+    enum status st = read_head(&head, str_split(&text, '\n'), err);
     for (size_t number = 2; st == ST_OK && text.len; number++) {
         struct str line = str_trim(str_split(&text, '\n'));
         if (line.len)
-            st = read_line(&scores, line, number, places, err);
+            st = read_line(&scores, line, number, &head, err);
     }
     if (st != ST_OK) {
         drift_scores_close(&scores);
@@ -102,13 +111,13 @@ enum status drift_scores_parse(struct drift_scores *out, struct bytes csv, struc
 
 enum status drift_scores_read(struct drift_scores *out, const char *path, struct err *err)
 {
-    struct bytes csv;
+    struct bytes file;
 
-    enum status st = fs_read(&csv, path, DRIFT_SCORES_BYTES_MAX, err);
+    enum status st = fs_read(&file, path, DRIFT_SCORES_BYTES_MAX, err);
     if (st != ST_OK)
         return st;
-    st = drift_scores_parse(out, csv, err);
-    mem_free((void *)(uintptr_t)csv.at);
+    st = drift_scores_parse(out, file, err);
+    mem_free((void *)(uintptr_t)file.at);
     if (st != ST_OK)
         err_prefix(err, "%.120s", path);
     return st;

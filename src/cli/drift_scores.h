@@ -1,5 +1,7 @@
-/* cli/drift_scores.h - scores of photos whose origin is known, as a CSV file with a head line that
- * names at least label (real, ai), family and probability; no quoting.  Owns its rows. */
+/* cli/drift_scores.h - scores of photos whose origin is known: a file of columns apart by commas or,
+ * as `evaluate --scores` writes it, by tabs, with a head line that names at least label (real, ai),
+ * family and probability; no quoting.  Where there is a column tier, rows of T1 count, JPEG as
+ * shops deliver it.  Owns its rows. */
 #pragma once
 
 #include "base/base.h"
@@ -20,7 +22,7 @@ struct drift_scores {
     size_t family_count;
 };
 /* ST_INVALID names the line. */
-enum status drift_scores_parse(struct drift_scores *out, struct bytes csv,
+enum status drift_scores_parse(struct drift_scores *out, struct bytes file,
                                struct err *err) MUST_USE;
 enum status drift_scores_read(struct drift_scores *out, const char *path, struct err *err) MUST_USE;
 void drift_scores_close(struct drift_scores *scores);
