@@ -1,6 +1,6 @@
-/* cli/drift_scores.h - scores of photos whose origin is known: a file of columns apart by commas or,
- * as `evaluate --scores` writes it, by tabs, with a head line that names at least label (real, ai),
- * family and probability; no quoting.  Where there is a column tier, rows of T1 count, JPEG as
+/* cli/drift_scores.h - scores of photos whose origin is known: a file of columns apart by commas
+ * or, as `evaluate --scores` writes it, by tabs, with a head line that names at least label (real,
+ * ai), family and probability; no quoting.  Where there is a column tier, rows of T1 count, JPEG as
  * shops deliver it.  Owns its rows. */
 #pragma once
 
