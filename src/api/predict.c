@@ -84,16 +84,24 @@ static void set_prediction(struct json *value, const struct service_prediction *
     json_set_str(value, "model_version", prediction->model_version);
 }
 
+/* Where a part of the photo is. */
+static struct json *place_json(uint32_t x, uint32_t y, uint32_t width, uint32_t height)
+{
+    struct json *place = json_new_object();
+
+    json_set_int(place, "x", x);
+    json_set_int(place, "y", y);
+    json_set_int(place, "width", width);
+    json_set_int(place, "height", height);
+    return place;
+}
+
 static struct json *areas_json(const struct service_area *areas, size_t count)
 {
     struct json *list = json_new_array();
 
     for (size_t i = 0; i < count; i++) {
-        struct json *area = json_new_object();
-        json_set_int(area, "x", areas[i].x);
-        json_set_int(area, "y", areas[i].y);
-        json_set_int(area, "width", areas[i].width);
-        json_set_int(area, "height", areas[i].height);
+        struct json *area = place_json(areas[i].x, areas[i].y, areas[i].width, areas[i].height);
         json_set_number(area, "probability", round_to(areas[i].probability, 1e-6));
         json_append(list, area);
     }
@@ -105,11 +113,8 @@ static struct json *regions_json(const struct service_region *regions, size_t co
     struct json *list = json_new_array();
 
     for (size_t i = 0; i < count; i++) {
-        struct json *region = json_new_object();
-        json_set_int(region, "x", regions[i].x);
-        json_set_int(region, "y", regions[i].y);
-        json_set_int(region, "width", regions[i].width);
-        json_set_int(region, "height", regions[i].height);
+        struct json *region =
+            place_json(regions[i].x, regions[i].y, regions[i].width, regions[i].height);
         json_set_number(region, "log_odds", round_to(regions[i].log_odds, 1e-6));
         json_append(list, region);
     }

@@ -50,12 +50,9 @@ static enum status read_arguments(struct simulation *out, const struct cli_argum
         .seed = (uint64_t)cli_int(arguments, "seed"),
         .threshold = 0.5,
         .burst = (uint32_t)cli_int(arguments, "burst"),
+        .grouping = drift_grouping_of(cli_text(arguments, "grouping")),
         .burst_limit = (uint32_t)cli_int(arguments, "burst-limit"),
     };
-    const char *grouping = cli_text(arguments, "grouping");
-    out->options.grouping = strcmp(grouping, "on") == 0    ? DRIFT_GROUP_ON
-                            : strcmp(grouping, "off") == 0 ? DRIFT_GROUP_OFF
-                                                           : DRIFT_GROUP_AUTO;
     out->options.control =
         (uint64_t)(cli_double(arguments, "control") * drift_run_length(&out->options.budget));
     out->csv = strcmp(cli_text(arguments, "format"), "csv") == 0;

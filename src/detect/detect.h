@@ -165,8 +165,8 @@ struct detect_explanation {
 /* The same as detect_photo, and where the score comes from: statistics and network are asked again
  * with the pixels of one cell in none of their sums, for each cell; everything else stays as it
  * was.  Cells do not add up to the score, and what is of the whole photo (tones, the model's bias)
- * belongs to none.  Takes about twice as long as detect_photo, whatever the number of cells, and
- * the drawing: the photo in grey, cells that add to it coloured towards light yellow
+ * belongs to none.  Takes less than twice as long as detect_photo, whatever the number of cells,
+ * and the drawing: the photo in grey, cells that add to it coloured towards light yellow
  * (AI-generated), those that take from it towards dark blue (real).  `side_max_px` bounds the
  * picture's longer side: 0 means 1024, more than DETECT_OVERLAY_SIDE_MAX counts as that. */
 enum status detect_explain(struct detect_result *out, struct detect_explanation *explanation,

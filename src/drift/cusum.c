@@ -5,9 +5,8 @@
 
 #include "base/mem.h"
 
-#define SLACK                                                                                      \
-    0.02 /* of the share of verdicts: shifts below are never alarms, above they add up             \
-          */
+/* Of the share of verdicts: shifts below are never alarms, above they add up. */
+#define SLACK 0.02
 
 #define BLOCK      1000u /* predictions: the unit whose means show what a baseline leaves open */
 #define DEVIATIONS 2.0

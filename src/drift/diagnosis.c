@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "drift/sureness.h"
+
 #define GAIN_LEAST 10.0 /* nats: below, chance does it */
 #define SD_LEAST   1e-3
 #define SURE_STEPS 6
@@ -130,13 +132,11 @@ static double shares_gain(const double counts[DRIFT_BINS], const double normal[D
 static double sureness_gain(const double counts[DRIFT_BINS], const double normal[DRIFT_BINS],
                             double threshold, double by)
 {
-    double centre = log(threshold / (1 - threshold));
     double other[DRIFT_BINS] = {0};
 
     for (unsigned part = 0; part < DRIFT_BINS * 8; part++) {
         double p = (part + 0.5) / (DRIFT_BINS * 8);
-        double logit = centre + by * (log(p / (1 - p)) - centre);
-        other[drift_bin(1 / (1 + exp(-logit)))] += normal[part / 8] / 8;
+        other[drift_bin(drift_sureness_move(p, threshold, by))] += normal[part / 8] / 8;
     }
     for (unsigned b = 0; b < DRIFT_BINS; b++)
         other[b] = fmax(other[b], 0.02 * normal[b]);

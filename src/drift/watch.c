@@ -33,6 +33,13 @@ const char *drift_alarm_help(const struct drift_alarm *alarm)
     }
 }
 
+enum drift_grouping drift_grouping_of(const char *name)
+{
+    return strcmp(name, "on") == 0    ? DRIFT_GROUP_ON
+           : strcmp(name, "off") == 0 ? DRIFT_GROUP_OFF
+                                      : DRIFT_GROUP_AUTO;
+}
+
 /* The budget is shared: rates of alarms add up to at most 1 / run_length. */
 void drift_watch_open(struct drift_watch *watch, const struct drift_baseline *baseline,
                       const struct drift_watch_options *options, struct rng rng)

@@ -23,6 +23,8 @@ const char *drift_detector_name(enum drift_detector detector); /* "edetector", .
 
 /* Whether all samples of one sender within one minute count as one. */
 enum drift_grouping { DRIFT_GROUP_AUTO, DRIFT_GROUP_ON, DRIFT_GROUP_OFF };
+/* "on", "off"; anything else is "auto". */
+enum drift_grouping drift_grouping_of(const char *name);
 
 struct drift_watch_options {
     struct drift_budget budget;

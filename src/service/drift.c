@@ -1,6 +1,5 @@
 /* service/drift.c - drift as the service sees it: a job becomes a sample, and the monitor's status
  * an answer.  Thread-safe. */
-#include <string.h>
 
 #include "service/state.h"
 
@@ -27,7 +26,6 @@ void drift_monitor_defaults(struct drift_monitor_options *out)
 void service_drift_settings(struct drift_monitor_options *out, const struct service_config *config,
                             const char *folder)
 {
-    const char *grouping = config->drift_grouping;
 
     drift_monitor_defaults(out);
     out->folder = folder;
@@ -43,9 +41,7 @@ void service_drift_settings(struct drift_monitor_options *out, const struct serv
     };
     out->watch.budget =
         (struct drift_budget){config->drift_false_alarms, config->drift_predictions};
-    out->watch.grouping = strcmp(grouping, "on") == 0    ? DRIFT_GROUP_ON
-                          : strcmp(grouping, "off") == 0 ? DRIFT_GROUP_OFF
-                                                         : DRIFT_GROUP_AUTO;
+    out->watch.grouping = drift_grouping_of(config->drift_grouping);
     out->watch.burst_limit = (uint32_t)config->drift_burst_limit;
     out->hold_hours = config->drift_hold_hours;
 }
