@@ -1,6 +1,5 @@
 /* service/drift.c - drift as the service sees it: a job becomes a sample, and the monitor's status
  * an answer.  Thread-safe. */
-
 #include "service/state.h"
 
 #define WINDOW_DEFAULT 1000u
