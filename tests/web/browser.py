@@ -18,6 +18,9 @@ ENTER, TAB, SPACE, ESCAPE = "\ue007", "\ue004", " ", "\ue00c"
 LEFT, RIGHT, HOME, END = "\ue012", "\ue014", "\ue011", "\ue010"
 SHIFT = "\ue008"
 
+# What a page that is not finished yet answers: a part is drawn a moment after the event that asks for it.
+NOT_YET = ("no such element", "element not interactable", "element click intercepted", "stale element reference")
+
 
 class BrowserError(Exception):
     pass
@@ -111,15 +114,24 @@ class Browser:
         return self.run("return [...document.querySelectorAll(arguments[0])].map((n) => n.textContent);",
                         selector)
 
-    def find(self, selector):
-        return self.call("POST", "/element", {"using": "css selector", "value": selector})[ELEMENT]
+    def act(self, selector, action, body=None):
+        """Does something to an element as soon as it is there and can be reached."""
+        end = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                element = self.call("POST", "/element", {"using": "css selector", "value": selector})[ELEMENT]
+                return self.call("POST", f"/element/{element}/{action}", body)
+            except BrowserError as error:
+                if not str(error).startswith(NOT_YET) or time.monotonic() > end:
+                    raise
+            time.sleep(0.05)
 
     def click(self, selector):
-        self.call("POST", f"/element/{self.find(selector)}/click")
+        self.act(selector, "click")
 
     def type(self, selector, text):
         """Into a field; into a file input it is a path, several with line ends between."""
-        self.call("POST", f"/element/{self.find(selector)}/value", {"text": text})
+        self.act(selector, "value", {"text": text})
 
     def press(self, *keys):
         """Keys to whatever has the focus, one after the other."""

@@ -137,6 +137,7 @@ def test_docs_send_a_raw_body(web):
 def test_docs_say_the_same_thing_once(web):
     docs(web)
     web.browser.click("#post-predict summary")
+    web.browser.wait_text("#post-predict .operation-body", "Answers")
     text = web.browser.text("#post-predict .operation-body")
     check("image/jpeg, image/png" in text and "400, 422 why not" in text, text)
     check("With an API key, when the service asks for one." in text, text)

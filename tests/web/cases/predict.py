@@ -14,7 +14,7 @@ def test_a_photo_gets_its_verdict(web):
     web.add_one()
     browser = web.browser
     check(browser.text("#verdict") == "AI-generated", browser.text("#verdict"))
-    check(browser.run("return document.querySelector('.photo').naturalWidth;") == 480, "no photo")
+    browser.wait("document.querySelector('.photo').naturalWidth === 480")
     answer = json.loads(browser.text(".developers details pre"))
     shown = dict(zip(browser.texts(".facts dt"), browser.texts(".facts dd")))
     check(shown["Probability"] == f"{answer['probability']:.3f}", shown)
