@@ -308,6 +308,11 @@ static enum status make_folder_of(const char *path, struct err *err)
     return fs_make_folder(folder, err);
 }
 
+/* Half of the cache that SQLite takes by itself: the kernel keeps a log's pages as well. */
+#define SETTINGS                                                                                   \
+    "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 16777216; "  \
+    "PRAGMA cache_size = -1024; PRAGMA synchronous = "
+
 static enum status set_up(struct connection *connection, const struct store_options *options,
                           struct err *err)
 {
@@ -318,13 +323,7 @@ static enum status set_up(struct connection *connection, const struct store_opti
     (void)sqlite3_db_config(connection->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     (void)sqlite3_db_config(connection->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     (void)sqlite3_db_config(connection->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    return script(connection,
-                  options->relaxed
-                      ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; "
-                        "PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 16777216"
-                      : "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
-                        "PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 16777216",
-                  err);
+    return script(connection, options->relaxed ? SETTINGS "NORMAL" : SETTINGS "FULL", err);
 }
 
 enum status store_sqlite_open(void **out, const struct store_backend **backend, const char *path,
