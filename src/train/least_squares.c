@@ -3,31 +3,26 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "train/moments.h"
 
-#define PENDING_MAX 32u   /* rows added at once: the matrix is far larger than a cache */
-#define PIVOT_MIN   1e-13 /* of a column's square sum: below that it is a sum of the others */
+#define PIVOT_MIN 1e-13 /* of a column's square sum: below that it is a sum of the others */
 
+/* The target is one more column: the last row of the moments is then the right side. */
 struct train_least_squares {
     size_t columns;
-    double *matrix; /* columns x columns, the lower triangle of it */
-    double *right;
-    float *rows; /* PENDING_MAX x columns */
-    double weights[PENDING_MAX], targets[PENDING_MAX];
-    size_t pending;
+    struct train_moments *moments;
 };
 
 enum status train_least_squares_open(struct train_least_squares **out, size_t columns,
                                      struct err *err)
 {
     struct train_least_squares *squares = mem_alloc(1, sizeof *squares);
+    enum status st = train_moments_open(&squares->moments, columns + 1, err);
 
     squares->columns = columns;
-    squares->matrix = mem_try_alloc(columns * columns, sizeof *squares->matrix);
-    squares->right = mem_try_alloc(columns, sizeof *squares->right);
-    squares->rows = mem_try_alloc(PENDING_MAX * columns, sizeof *squares->rows);
-    if (!squares->matrix || !squares->right || !squares->rows) {
+    if (st != ST_OK) {
         train_least_squares_close(squares);
-        return err_set(err, ST_NOMEM, "no room for equations of %zu unknowns", columns);
+        return st;
     }
     *out = squares;
     return ST_OK;
@@ -37,43 +32,16 @@ void train_least_squares_close(struct train_least_squares *squares)
 {
     if (!squares)
         return;
-    mem_free(squares->matrix);
-    mem_free(squares->right);
-    mem_free(squares->rows);
+    train_moments_close(squares->moments);
     mem_free(squares);
 }
 
-/* out += factor * values */
-VECTORISED static void add_scaled(double *restrict out, const float *restrict values, double factor,
-                                  size_t count)
+float *train_least_squares_row(struct train_least_squares *squares, double weight, float target)
 {
-    for (size_t i = 0; i < count; i++)
-        out[i] += factor * (double)values[i];
-}
+    float *row = train_moments_row(squares->moments, weight);
 
-static void add_pending(struct train_least_squares *squares)
-{
-    size_t columns = squares->columns;
-
-    for (size_t r = 0; r < squares->pending; r++)
-        add_scaled(squares->right, squares->rows + r * columns,
-                   squares->weights[r] * squares->targets[r], columns);
-    for (size_t i = 0; i < columns; i++)
-        for (size_t r = 0; r < squares->pending; r++) {
-            const float *row = squares->rows + r * columns;
-            add_scaled(squares->matrix + i * columns, row, squares->weights[r] * (double)row[i],
-                       i + 1);
-        }
-    squares->pending = 0;
-}
-
-float *train_least_squares_row(struct train_least_squares *squares, double weight, double target)
-{
-    if (squares->pending == PENDING_MAX)
-        add_pending(squares);
-    squares->weights[squares->pending] = weight;
-    squares->targets[squares->pending] = target;
-    return squares->rows + squares->columns * squares->pending++;
+    row[squares->columns] = target;
+    return row;
 }
 
 /* Four sums, so that one addition need not wait for the one before it. */
@@ -94,15 +62,15 @@ static double dot(const double *a, const double *b, size_t count)
 enum status train_least_squares_solve(float *coefficients, struct train_least_squares *squares,
                                       const double *ridge, struct err *err)
 {
-    size_t columns = squares->columns;
-    double *right = squares->right;
+    size_t columns = squares->columns, stride = columns + 1;
+    double *matrix = train_moments_matrix(squares->moments);
+    double *right = matrix + columns * stride;
 
-    add_pending(squares);
     for (size_t i = 0; i < columns; i++) {
-        double *row = squares->matrix + i * columns;
+        double *row = matrix + i * stride;
         row[i] += ridge[i];
         for (size_t k = 0; k <= i; k++) {
-            const double *above = squares->matrix + k * columns;
+            const double *above = matrix + k * stride;
             double rest = row[k] - dot(row, above, k);
             if (k == i && !(rest > PIVOT_MIN * row[i] && isfinite(rest)))
                 return err_set(err, ST_INVALID, "unknown %zu of %zu has no single best value", i,
@@ -112,7 +80,7 @@ enum status train_least_squares_solve(float *coefficients, struct train_least_sq
         right[i] = (right[i] - dot(row, right, i)) / row[i];
     }
     for (size_t i = columns; i-- > 0;) {
-        const double *row = squares->matrix + i * columns;
+        const double *row = matrix + i * stride;
         right[i] /= row[i];
         for (size_t k = 0; k < i; k++)
             right[k] -= row[k] * right[i];

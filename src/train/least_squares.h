@@ -13,7 +13,7 @@ void train_least_squares_close(struct train_least_squares *squares); /* NULL is 
 
 /* The next row, `columns` values for the caller to fill; counts with `weight`, which is not
  * negative, and should be answered with `target`.  Valid until the next call. */
-float *train_least_squares_row(struct train_least_squares *squares, double weight, double target);
+float *train_least_squares_row(struct train_least_squares *squares, double weight, float target);
 
 /* The coefficients, `columns` of them, that minimise
  *     sum of weight * (row . coefficients - target)^2 + sum of ridge[i] * coefficients[i]^2.

@@ -15,7 +15,8 @@
 
 struct sample {
     float row[COLUMNS];
-    double weight, target;
+    double weight;
+    float target;
 };
 
 static void make_samples(struct sample *samples)
@@ -26,7 +27,7 @@ static void make_samples(struct sample *samples)
         for (size_t i = 0; i < COLUMNS; i++)
             samples[r].row[i] = (float)rng_unit(&rng) - 0.5f;
         samples[r].weight = rng_unit(&rng);
-        samples[r].target = rng_unit(&rng);
+        samples[r].target = (float)rng_unit(&rng);
     }
 }
 
@@ -94,7 +95,7 @@ static void test_exact_when_rows_agree(void **state)
     for (size_t r = 0; r < ROWS; r++) {
         samples[r].target = 0;
         for (size_t i = 0; i < COLUMNS; i++)
-            samples[r].target += (double)(truth[i] * samples[r].row[i]);
+            samples[r].target += truth[i] * samples[r].row[i];
     }
     assert_int_equal(fit(coefficients, samples, ROWS, ridge, NULL), ST_OK);
     for (size_t i = 0; i < COLUMNS; i++)
