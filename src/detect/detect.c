@@ -29,6 +29,7 @@ struct detect_model {
     struct nn_weights *weights;
     struct detect_convention convention;
     const float *statistics; /* rows of detect/statistics.h; NULL: the network judges alone */
+    const float *embedding;  /* NULL: it has none */
     struct image_limits limits;
     double threshold;
     struct detect_band band;
@@ -103,6 +104,20 @@ static enum status find_statistics(const float **out, const struct nn_weights *w
         if (!(values[DETECT_STATISTICS_DEVIATION * DETECT_STATISTICS_COUNT + i] > 0))
             return err_set(err, ST_CORRUPT, "statistic %zu has no deviation above 0", i);
     *out = values;
+    return ST_OK;
+}
+
+static enum status find_embedding(const float **out, const struct nn_weights *weights,
+                                  struct err *err)
+{
+    const struct nn_table *table = nn_graph_table(weights->graph, DETECT_EMBEDDING_TABLE);
+
+    if (!table || !nn_graph_table(weights->graph, DETECT_STATISTICS_TABLE))
+        return ST_OK;
+    if (table->rows != DETECT_EMBEDDING_SIZE || table->columns != DETECT_STATISTICS_COUNT)
+        return err_set(err, ST_CORRUPT, "the table of the embedding is %dx%d, not %dx%d",
+                       table->rows, table->columns, DETECT_EMBEDDING_SIZE, DETECT_STATISTICS_COUNT);
+    *out = weights->values + weights->graph->parameters[table->parameter].offset;
     return ST_OK;
 }
 
@@ -236,6 +251,8 @@ enum status detect_model_open(struct detect_model **out, const char *path,
         st = detect_convention_read(&model->convention, model->weights, err);
     if (st == ST_OK)
         st = find_statistics(&model->statistics, model->weights, err);
+    if (st == ST_OK)
+        st = find_embedding(&model->embedding, model->weights, err);
     if (st != ST_OK) {
         detect_model_close(model);
         return st;
@@ -372,22 +389,25 @@ static float run_crop(struct detect_session *session, const struct image *photo,
     return sum / (float)patches;
 }
 
-/* The second opinion, calibrated; 0 when the model has none. */
-static enum status run_statistics(double *logit, struct detect_session *session,
+/* The second opinion, calibrated, and the embedding; 0 when the model has none. */
+static enum status run_statistics(struct detect_result *result, struct detect_session *session,
                                   const struct image *photo, struct err *err)
 {
     const struct detect_model *model = session->model;
     float values[DETECT_STATISTICS_COUNT];
 
-    *logit = 0;
     if (!session->statistics || model->convention.statistics_scale == 0)
         return ST_OK;
     enum status st =
         detect_statistics_measure(values, session->statistics, photo, session->arena, err);
-    if (st == ST_OK)
-        *logit = (double)model->convention.statistics_scale *
-                 detect_statistics_score(model->statistics, values);
-    return st;
+    if (st != ST_OK)
+        return st;
+    result->statistics_logit = (double)model->convention.statistics_scale *
+                               detect_statistics_score(model->statistics, values);
+    if (model->embedding)
+        result->embedding =
+            detect_statistics_embedding(model->embedding, model->statistics, values);
+    return ST_OK;
 }
 
 static double ms_since(int64_t started_us)
@@ -414,7 +434,7 @@ static enum status judge(struct detect_result *result, struct detect_session *se
     if (st != ST_OK)
         return st;
     result->quality = detect_quality_flags(photo, texture);
-    st = run_statistics(&result->statistics_logit, session, photo, err);
+    st = run_statistics(result, session, photo, err);
     if (st != ST_OK)
         return st;
     result->crops_ms = ms_since(started);

@@ -97,6 +97,13 @@ struct detect_crop {
                                statistics say of the whole photo */
 };
 
+/* What kind of photo it is, apart from its verdict: its places along the directions in which the
+ * training photos differ most, in deviations, for comparing photos with each other.  A place takes
+ * 4 bits, the first one the lowest: level / DETECT_EMBEDDING_STEPS - 4. */
+#define DETECT_EMBEDDING_SIZE   16
+#define DETECT_EMBEDDING_LEVELS 16
+#define DETECT_EMBEDDING_STEPS  2 /* levels a deviation */
+
 struct detect_result {
     enum detect_verdict verdict;   /* ai_generated when probability >= threshold */
     double probability;            /* calibrated, of "AI-generated", in [0, 1] */
@@ -112,6 +119,7 @@ struct detect_result {
     struct detect_crop crops[DETECT_CROPS_MAX];
     /* What each opinion adds to the log-odds; their sum and the model's bias give probability. */
     double network_logit, statistics_logit;
+    uint64_t embedding;                     /* 0: the model has none */
     double decode_ms, crops_ms, network_ms; /* wall time; crops: choosing them, and statistics */
 };
 

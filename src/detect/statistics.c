@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "detect/crops.h"
+#include "detect/detect.h"
 #include "detect/sums.h"
 
 #define SIDE        DETECT_WINDOW_SIDE
@@ -175,21 +176,47 @@ float detect_statistics_damage(const float *table, const float *standard)
     return CLAMP((float)sum, -DETECT_STATISTICS_DAMAGE_MAX, DETECT_STATISTICS_DAMAGE_MAX);
 }
 
-double detect_statistics_score(const float *table, const float *values)
+static void standardise(float *out, const float *table, const float *values)
 {
     const float *mean = table + DETECT_STATISTICS_MEAN * DETECT_STATISTICS_COUNT;
     const float *deviation = table + DETECT_STATISTICS_DEVIATION * DETECT_STATISTICS_COUNT;
+
+    for (size_t i = 0; i < DETECT_STATISTICS_COUNT; i++)
+        out[i] = detect_statistics_standard(values[i], mean[i], deviation[i]);
+}
+
+double detect_statistics_score(const float *table, const float *values)
+{
     const float *weight = table + DETECT_STATISTICS_WEIGHT * DETECT_STATISTICS_COUNT;
     const float *damaged = table + DETECT_STATISTICS_DAMAGED_WEIGHT * DETECT_STATISTICS_COUNT;
     float standard[DETECT_STATISTICS_COUNT];
     double sum = 0;
 
-    for (size_t i = 0; i < DETECT_STATISTICS_COUNT; i++)
-        standard[i] = detect_statistics_standard(values[i], mean[i], deviation[i]);
+    standardise(standard, table, values);
     float damage = detect_statistics_damage(table, standard);
     for (size_t i = 0; i < DETECT_STATISTICS_COUNT; i++)
         sum += (double)((weight[i] + damage * damaged[i]) * standard[i]);
     return sum;
+}
+
+/* Embedding --------------------------------------------------------------------------------- */
+
+uint64_t detect_statistics_embedding(const float *embedding, const float *table,
+                                     const float *values)
+{
+    float standard[DETECT_STATISTICS_COUNT];
+    uint64_t packed = 0;
+
+    standardise(standard, table, values);
+    for (unsigned i = 0; i < DETECT_EMBEDDING_SIZE; i++) {
+        const float *direction = embedding + i * DETECT_STATISTICS_COUNT;
+        double place = 0;
+        for (size_t k = 0; k < DETECT_STATISTICS_COUNT; k++)
+            place += (double)(direction[k] * standard[k]);
+        long level = lrint(place * DETECT_EMBEDDING_STEPS) + DETECT_EMBEDDING_LEVELS / 2;
+        packed |= (uint64_t)CLAMP(level, 0, DETECT_EMBEDDING_LEVELS - 1) << (4 * i);
+    }
+    return packed ? packed : 1; /* 0 says that there is none */
 }
 
 /* Cells ------------------------------------------------------------------------------------- */

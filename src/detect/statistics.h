@@ -52,6 +52,13 @@ float detect_statistics_damage(const float *table, const float *standard);
  * Traces that compression wipes out weigh less where it was heavy. */
 double detect_statistics_score(const float *table, const float *values);
 
+/* Another table of the weights file: DETECT_EMBEDDING_SIZE rows, the directions in which
+ * standardised values of training photos differ most, each scaled to a deviation of 1.  The photo's
+ * places along them, packed as detect.h says; never 0. */
+#define DETECT_EMBEDDING_TABLE "embedding"
+uint64_t detect_statistics_embedding(const float *embedding, const float *table,
+                                     const float *values);
+
 /* What the score loses when a cell of the grid is not looked at: its pixels are in no sum, windows
  * stay where they are; out[cell], row by row.  Tones belong to the whole photo and stay.  Takes
  * about as long as measuring.  Errors as above. */

@@ -10,8 +10,10 @@
 
 #include "base/cpu.h"
 #include "base/mem.h"
+#include "detect/detect.h"
 #include "detect/statistics.h"
 #include "train/least_squares.h"
+#include "train/principal.h"
 #include "train/tiers.h"
 
 #define COUNT          ((size_t)DETECT_STATISTICS_COUNT)
@@ -25,9 +27,12 @@
 #define TIERS 5u
 static const struct {
     enum train_tier tier;
-    double damage; /* their mean is about 0 */
-} tiers[TIERS] = {
-    {TRAIN_T0, -1.2}, {TRAIN_T1, -0.4}, {TRAIN_T2, 0.6}, {TRAIN_T3, 1.4}, {TRAIN_RESIZE75, -0.2}};
+    float damage; /* their mean is about 0 */
+} tiers[TIERS] = {{TRAIN_T0, -1.2f},
+                  {TRAIN_T1, -0.4f},
+                  {TRAIN_T2, 0.6f},
+                  {TRAIN_T3, 1.4f},
+                  {TRAIN_RESIZE75, -0.2f}};
 
 struct train_statistics {
     const struct train_dataset *dataset;
@@ -323,6 +328,30 @@ enum status train_statistics_fit(float *table, const struct train_statistics *st
         if (st == ST_OK)
             st = fit_weights(&fitting, err);
     }
+    mem_free(weights);
+    return st;
+}
+
+enum status train_statistics_embedding(float *embedding, const float *table,
+                                       const struct train_statistics *statistics, struct err *err)
+{
+    double *weights = mem_try_alloc(MAX_OF(statistics->photos, 1u), sizeof *weights);
+    struct train_principal *principal = NULL;
+    enum status st = ST_OK;
+
+    if (!weights)
+        st = err_set(err, ST_NOMEM, "no room for the weights of %zu photos", statistics->photos);
+    if (st == ST_OK)
+        st = weigh(weights, statistics, statistics->photos, err);
+    if (st == ST_OK)
+        st = train_principal_open(&principal, COUNT, err);
+    for (size_t i = 0; i < statistics->photos && st == ST_OK; i++)
+        for (size_t t = 0; t < TIERS; t++)
+            standardise(train_principal_row(principal, weights[i]), table,
+                        values_of(statistics, i, t));
+    if (st == ST_OK)
+        st = train_principal_solve(embedding, principal, DETECT_EMBEDDING_SIZE, err);
+    train_principal_close(principal);
     mem_free(weights);
     return st;
 }

@@ -23,5 +23,10 @@ enum train_statistics_photos {
  * Errors: ST_INVALID when a class is missing, ST_NOMEM. */
 enum status train_statistics_fit(float *table, const struct train_statistics *statistics,
                                  enum train_statistics_photos photos, struct err *err) MUST_USE;
+/* The rows of DETECT_EMBEDDING_TABLE: the directions in which photos, standardised by a table that
+ * was fitted, differ most over all tiers.  Errors as above. */
+enum status train_statistics_embedding(float *embedding, const float *table,
+                                       const struct train_statistics *statistics,
+                                       struct err *err) MUST_USE;
 /* A table that says nothing about any photo. */
 void train_statistics_neutral(float *table);

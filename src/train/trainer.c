@@ -146,10 +146,10 @@ static void identify(struct trainer *trainer)
     buf_fini(&text);
 }
 
-/* The place of the second opinion's table in a block of floats; NULL when the network has none. */
-static float *table_of(float *block, const struct nn_graph *graph)
+/* The place of a table in a block of floats; NULL when the network has none. */
+static float *table_of(float *block, const struct nn_graph *graph, const char *name)
 {
-    const struct nn_table *table = nn_graph_table(graph, DETECT_STATISTICS_TABLE);
+    const struct nn_table *table = nn_graph_table(graph, name);
 
     return table ? block + graph->parameters[table->parameter].offset : NULL;
 }
@@ -178,16 +178,25 @@ static enum status take_values(float *values, const struct nn_graph *graph, cons
     return ST_OK;
 }
 
-static enum status check_table(const struct trainer *trainer, struct err *err)
+static enum status check_table(const struct trainer *trainer, const char *name, int rows,
+                               struct err *err)
 {
-    const struct nn_table *table = nn_graph_table(trainer->graph, DETECT_STATISTICS_TABLE);
+    const struct nn_table *table = nn_graph_table(trainer->graph, name);
 
-    if (!table ||
-        (table->rows == DETECT_STATISTICS_ROW_COUNT && table->columns == DETECT_STATISTICS_COUNT))
+    if (!table || (table->rows == rows && table->columns == DETECT_STATISTICS_COUNT))
         return ST_OK;
-    return err_set(err, ST_INVALID, "%s: the table of statistics is %dx%d, this program has %dx%d",
-                   trainer->config->network, table->rows, table->columns,
-                   DETECT_STATISTICS_ROW_COUNT, DETECT_STATISTICS_COUNT);
+    return err_set(err, ST_INVALID, "%s: the table %s is %dx%d, this program has %dx%d",
+                   trainer->config->network, name, table->rows, table->columns, rows,
+                   DETECT_STATISTICS_COUNT);
+}
+
+static enum status check_tables(const struct trainer *trainer, struct err *err)
+{
+    enum status st =
+        check_table(trainer, DETECT_STATISTICS_TABLE, DETECT_STATISTICS_ROW_COUNT, err);
+
+    return st == ST_OK ? check_table(trainer, DETECT_EMBEDDING_TABLE, DETECT_EMBEDDING_SIZE, err)
+                       : st;
 }
 
 static enum status start_values(struct trainer *trainer, struct err *err)
@@ -196,7 +205,7 @@ static enum status start_values(struct trainer *trainer, struct err *err)
 
     trainer->values = mem_alloc(trainer->graph->float_count, sizeof(float));
     nn_graph_initialise(trainer->values, trainer->graph, &rng);
-    float *table = table_of(trainer->values, trainer->graph);
+    float *table = table_of(trainer->values, trainer->graph, DETECT_STATISTICS_TABLE);
     if (table)
         train_statistics_neutral(table);
     if (trainer->config->from[0])
@@ -291,7 +300,7 @@ static enum status open_trainer(struct trainer *trainer, struct err *err)
     trainer->curve = json_new_array();
     enum status st = open_graph(trainer, err);
     if (st == ST_OK)
-        st = check_table(trainer, err);
+        st = check_tables(trainer, err);
     if (st == ST_OK)
         st = fs_make_folder(trainer->config->output, err);
     if (st == ST_OK)
@@ -661,7 +670,8 @@ static enum status calibrate(struct mixture *out, struct trainer *trainer, const
                              struct err *err)
 {
     size_t rows = CALIBRATION_TIERS * train_dataset_validation_count(trainer->dataset);
-    size_t feature_count = table_of(trainer->values, trainer->graph) ? 2 : 1;
+    size_t feature_count =
+        table_of(trainer->values, trainer->graph, DETECT_STATISTICS_TABLE) ? 2 : 1;
     double *features = mem_alloc(rows, feature_count * sizeof *features);
     double *weights = mem_alloc(rows, sizeof *weights);
     bool *labels = mem_alloc(rows, sizeof *labels);
@@ -711,7 +721,9 @@ static enum status mix(struct mixture *out, struct trainer *trainer,
 /* The best epoch's weights with the mixture; what ships has seen the statistics of all photos. */
 static enum status finish(struct trainer *trainer, struct train_report *report, struct err *err)
 {
-    float *table = table_of(trainer->optimizer.average, trainer->graph);
+    float *average = trainer->optimizer.average;
+    float *table = table_of(average, trainer->graph, DETECT_STATISTICS_TABLE);
+    float *embedding = table_of(average, trainer->graph, DETECT_EMBEDDING_TABLE);
     struct train_statistics *statistics = NULL;
     struct mixture mixture;
     char best[2 * TRAIN_PATH_SIZE];
@@ -720,7 +732,7 @@ static enum status finish(struct trainer *trainer, struct train_report *report, 
 
     join_path(best, trainer, "best.safetensors");
     if (trainer->progress.best_epoch)
-        st = take_values(trainer->optimizer.average, trainer->graph, best, err);
+        st = take_values(average, trainer->graph, best, err);
     if (st == ST_OK && table)
         st = train_statistics_open(&statistics, trainer->dataset,
                                    (unsigned)trainer->team.worker_count, show_measuring, trainer,
@@ -731,6 +743,8 @@ static enum status finish(struct trainer *trainer, struct train_report *report, 
         st = mix(&mixture, trainer, statistics, table, err);
     if (st == ST_OK && table)
         st = train_statistics_fit(table, statistics, TRAIN_STATISTICS_ALL, err);
+    if (st == ST_OK && table && embedding)
+        st = train_statistics_embedding(embedding, table, statistics, err);
     if (st == ST_OK) {
         log_info("train.calibrated", "network=%.4f statistics=%.4f bias=%.4f", mixture.network,
                  mixture.statistics, mixture.bias);

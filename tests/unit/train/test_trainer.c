@@ -155,7 +155,7 @@ static void test_table_of_another_size(void **state)
                      ST_OK);
     (void)snprintf(config.network, sizeof config.network, "%s", path);
     assert_int_equal(train_run(&report, &config, NULL, &err), ST_INVALID);
-    assert_non_null(strstr(err.msg, "the table of statistics is 2x9, this program has 5x"));
+    assert_non_null(strstr(err.msg, "the table statistics is 2x9, this program has 5x"));
 }
 
 /* The mixture of both opinions is fitted on a finished network: no epoch is run again. */
