@@ -82,6 +82,7 @@ struct drift_collector {
     struct drift_baseline baseline;
     struct drift_burst burst;
     struct drift_burst_measure measure;
+    uint64_t *embeddings;               /* of each value */
     size_t minute_begin;                /* of the values: where the minute under way begins */
     uint8_t groups[DRIFT_BASELINE_MAX]; /* of each value of that minute */
     struct rng rng; /* of the rows that are kept: the same samples give the same file */
@@ -99,6 +100,7 @@ struct drift_collector *drift_collector_open(const char *model_version, const ch
     baseline->values = mem_alloc(DRIFT_BASELINE_MAX, sizeof *baseline->values);
     baseline->group_sizes = mem_alloc(DRIFT_BASELINE_MAX, sizeof *baseline->group_sizes);
     baseline->rows = mem_alloc(DRIFT_BASELINE_ROWS * DRIFT_FEATURES, sizeof *baseline->rows);
+    collector->embeddings = mem_alloc(DRIFT_BASELINE_MAX, sizeof *collector->embeddings);
     collector->rng = rng_seed(1);
     return collector;
 }
@@ -108,6 +110,7 @@ void drift_collector_close(struct drift_collector *collector)
     if (!collector)
         return;
     drift_baseline_close(&collector->baseline);
+    mem_free(collector->embeddings);
     mem_free(collector);
 }
 
@@ -139,18 +142,23 @@ static void end_minute(struct drift_collector *collector)
     struct drift_baseline *baseline = &collector->baseline;
     size_t begin = collector->minute_begin, size = baseline->count - begin;
     uint16_t *sorted = mem_alloc(size + 1, sizeof *sorted);
+    uint64_t *embeddings = mem_alloc(size + 1, sizeof *embeddings);
     size_t at = 0;
 
     for (size_t g = 0; g < collector->burst.group_count; g++) {
         size_t first = at;
         for (size_t i = 0; i < size; i++)
-            if (collector->groups[i] == g)
+            if (collector->groups[i] == g) {
+                embeddings[at] = collector->embeddings[begin + i];
                 sorted[at++] = baseline->values[begin + i];
+            }
         add_group(baseline, at - first);
     }
     REQUIRE(at == size);
     memcpy(baseline->values + begin, sorted, size * sizeof *sorted);
+    memcpy(collector->embeddings + begin, embeddings, size * sizeof *embeddings);
     mem_free(sorted);
+    mem_free(embeddings);
     collector->minute_begin = baseline->count;
     drift_burst_measure_add(&collector->measure, &collector->burst);
 }
@@ -172,6 +180,7 @@ bool drift_collector_add(struct drift_collector *collector, const struct drift_s
     if (!baseline->count)
         baseline->first_us = sample->time_us;
     baseline->last_us = sample->time_us;
+    collector->embeddings[baseline->count] = sample->embedding;
     baseline->values[baseline->count++] = value_of(sample->probability);
     keep_row(collector, sample->features);
     return true;
@@ -189,6 +198,8 @@ enum status drift_collector_finish(struct drift_baseline *out, struct drift_coll
     baseline->burst_effect = drift_burst_effect(&collector->measure);
     baseline->burst_size = drift_burst_quantile(&collector->measure, BURST_PART);
     baseline->created_us = now_us;
+    drift_embedding_fit(&baseline->embedding, collector->embeddings, baseline->count,
+                        baseline->group_sizes, baseline->group_count);
     fill_distribution(baseline);
     drift_baseline_rebase(baseline, baseline->threshold);
     *out = *baseline;
@@ -255,6 +266,8 @@ void drift_baseline_write(struct buf *out, const struct drift_baseline *baseline
     json_set(value, "histogram", histogram); /* for people: made of the values when read */
     set_values(value, "values", baseline->values, baseline->count);
     set_values(value, "group_sizes", baseline->group_sizes, baseline->group_count);
+    if (baseline->embedding.known)
+        json_set(value, "embedding", drift_embedding_save(&baseline->embedding));
     set_rows(value, baseline);
     json_write(out, value, 1);
     buf_add_str(out, "\n");
@@ -391,6 +404,9 @@ enum status drift_baseline_parse(struct drift_baseline *out, struct bytes text, 
         st = read_groups(&baseline, value, err);
     if (st == ST_OK)
         st = read_rows(&baseline, value, err);
+    if (st == ST_OK && json_get(value, "embedding") &&
+        !drift_embedding_restore(&baseline.embedding, json_get(value, "embedding")))
+        st = missing("embedding", err);
     json_free(value);
     if (st != ST_OK) {
         drift_baseline_close(&baseline);

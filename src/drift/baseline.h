@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "drift/embedding.h"
 #include "drift/window.h"
 
 #define DRIFT_BASELINE_MIN   100u    /* samples */
@@ -16,19 +17,20 @@
 struct drift_baseline {
     char model_version[DRIFT_NAME_SIZE];
     char model_hash[DRIFT_NAME_SIZE];
-    double threshold;              /* that the figures are for */
-    double saved_threshold;        /* that it was saved with: another one when rebased */
-    int64_t version;               /* 1, 2, ... of its (model, threshold); 0: never saved */
-    int64_t created_us;            /* since 1970-01-01 UTC, as the next two */
-    int64_t first_us, last_us;     /* of the samples */
-    size_t count;                  /* of values */
-    uint16_t *values;              /* probability * DRIFT_VALUE_TOP, by minute, then by sender */
-    size_t group_count;            /* of sender and minute; 0: not known (an older file) */
-    uint16_t *group_sizes;         /* of their values, one group after the other; sum: count */
-    size_t row_count;              /* of rows */
-    float *rows;                   /* DRIFT_FEATURES each */
-    double burst_effect;           /* how many times the variance of independent samples: 1: none */
-    size_t burst_size;             /* samples of one sender in a minute: 99 % have at most these */
+    double threshold;          /* that the figures are for */
+    double saved_threshold;    /* that it was saved with: another one when rebased */
+    int64_t version;           /* 1, 2, ... of its (model, threshold); 0: never saved */
+    int64_t created_us;        /* since 1970-01-01 UTC, as the next two */
+    int64_t first_us, last_us; /* of the samples */
+    size_t count;              /* of values */
+    uint16_t *values;          /* probability * DRIFT_VALUE_TOP, by minute, then by sender */
+    size_t group_count;        /* of sender and minute; 0: not known (an older file) */
+    uint16_t *group_sizes;     /* of their values, one group after the other; sum: count */
+    size_t row_count;          /* of rows */
+    float *rows;               /* DRIFT_FEATURES each */
+    double burst_effect;       /* how many times the variance of independent samples: 1: none */
+    size_t burst_size;         /* samples of one sender in a minute: 99 % have at most these */
+    struct drift_embedding embedding;
     struct drift_figures figures;  /* for `threshold` */
     double mass[DRIFT_BINS];       /* share of the samples in each bin */
     double cumulative[DRIFT_GRID]; /* share up to the end of each step of the grid */

@@ -2,8 +2,11 @@
 
 #include <math.h>
 
+#include "drift/embedding.h"
+
 #define MINUTE_US  60000000
 #define GROUP_HEAD 4 /* numbers of a saved group before its bins */
+#define PLACE_TOP  4 /* deviations */
 #define COUNT_TOP  1000000000
 
 static struct drift_burst_group *find(struct drift_burst *burst, uint64_t sender)
@@ -44,6 +47,13 @@ const struct drift_burst_group *drift_burst_add(struct drift_burst *burst,
     group->bins[drift_bin(sample->probability)]++;
     group->ai_count += sample->ai_generated;
     group->count++;
+    if (sample->embedding) {
+        double places[DRIFT_EMBEDDING];
+        drift_embedding_unpack(places, sample->embedding);
+        for (unsigned i = 0; i < DRIFT_EMBEDDING; i++)
+            group->places[i] += places[i];
+        group->embedded++;
+    }
     return group;
 }
 
@@ -107,15 +117,30 @@ static struct json *save_group(const struct drift_burst_group *group)
     return value;
 }
 
+/* Photos with an embedding, and the sums of their places. */
+static struct json *save_places(const struct drift_burst_group *group)
+{
+    struct json *value = json_new_array();
+
+    json_append_int(value, group->embedded);
+    for (unsigned i = 0; i < DRIFT_EMBEDDING; i++)
+        json_append_number(value, group->places[i]);
+    return value;
+}
+
 struct json *drift_burst_save(const struct drift_burst *burst)
 {
     struct json *value = json_new_object();
     struct json *groups = json_new_array();
+    struct json *places = json_new_array();
 
-    for (size_t i = 0; i < burst->group_count; i++)
+    for (size_t i = 0; i < burst->group_count; i++) {
         json_append(groups, save_group(&burst->groups[i]));
+        json_append(places, save_places(&burst->groups[i]));
+    }
     json_set_int(value, "minute", burst->minute);
     json_set(value, "groups", groups);
+    json_set(value, "places", places); /* of each group */
     return value;
 }
 
@@ -152,6 +177,21 @@ static bool restore_group(struct drift_burst_group *out, const struct json *save
     return fine && count == group.count;
 }
 
+/* An older state has none: `saved` NULL. */
+static bool restore_places(struct drift_burst_group *group, const struct json *saved)
+{
+    bool fine = !saved || json_count(saved) == 1 + DRIFT_EMBEDDING;
+
+    if (!saved)
+        return true;
+    group->embedded = (uint32_t)whole_at(saved, 0, 0, group->count, &fine);
+    for (unsigned i = 0; fine && i < DRIFT_EMBEDDING; i++) {
+        group->places[i] = json_number_or(json_at(saved, 1 + i), NAN);
+        fine = fabs(group->places[i]) <= (double)PLACE_TOP * group->embedded;
+    }
+    return fine;
+}
+
 bool drift_burst_restore(struct drift_burst *burst, const struct json *saved)
 {
     const struct json *groups = json_get(saved, "groups");
@@ -161,7 +201,8 @@ bool drift_burst_restore(struct drift_burst *burst, const struct json *saved)
         return false;
     for (size_t i = 0; i < json_count(groups); i++) {
         struct drift_burst_group group;
-        if (!restore_group(&group, json_at(groups, i)) || find(&next, group.sender))
+        if (!restore_group(&group, json_at(groups, i)) || find(&next, group.sender) ||
+            !restore_places(&group, json_at(json_get(saved, "places"), i)))
             return false;
         next.groups[next.group_count++] = group;
     }

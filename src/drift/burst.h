@@ -14,6 +14,8 @@ struct drift_burst_group {
     uint32_t ai_count; /* AI-generated verdicts */
     double sum;        /* of probabilities */
     uint32_t bins[DRIFT_BINS];
+    uint32_t embedded;              /* photos with an embedding */
+    double places[DRIFT_EMBEDDING]; /* the sum of theirs, in deviations */
 };
 
 /* The minute under way. */

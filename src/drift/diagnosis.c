@@ -182,6 +182,36 @@ static void fill_story(struct drift_diagnosis *out, const double counts[DRIFT_BI
                  new_kind_gain(counts, normal, i / (NEW_PEAKS + 1.0), shares[j]));
 }
 
+static void fill_embedding(struct drift_embedding_shift *out, const struct drift_window *window,
+                           const struct drift_embedding *normal)
+{
+    double places[DRIFT_EMBEDDING], deviation[DRIFT_EMBEDDING], sums[DRIFT_EMBEDDING] = {0};
+    double square = 0;
+
+    if (!normal->known)
+        return;
+    for (size_t s = 0; s < window->count; s++) {
+        uint64_t embedding = drift_window_at(window, s)->embedding;
+        if (!embedding)
+            continue;
+        drift_embedding_unpack(places, embedding);
+        drift_embedding_deviation(deviation, normal, places, false);
+        for (unsigned i = 0; i < DRIFT_EMBEDDING; i++) {
+            out->window[i] += places[i];
+            sums[i] += deviation[i];
+        }
+        out->count++;
+    }
+    double n = (double)out->count;
+    for (unsigned i = 0; out->count && i < DRIFT_EMBEDDING; i++) {
+        out->baseline[i] = normal->centre[i];
+        out->window[i] /= n;
+        square += sums[i] * sums[i] / (n * n);
+    }
+    out->shift = sqrt(square);
+    out->z = (n * square - DRIFT_EMBEDDING) / sqrt(2 * DRIFT_EMBEDDING);
+}
+
 void drift_diagnose(struct drift_diagnosis *out, const struct drift_window *window,
                     const struct drift_baseline *baseline, const struct drift_kernel *kernel,
                     const double sum[DRIFT_KERNEL_SIZE])
@@ -199,6 +229,7 @@ void drift_diagnose(struct drift_diagnosis *out, const struct drift_window *wind
     out->distances = drift_distances_of(window, baseline);
     out->mmd = drift_kernel_distance(&out->mmd_p, kernel, sum, n);
     fill_shifts(out, window, baseline);
+    fill_embedding(&out->embedding, window, &baseline->embedding);
     fill_range(out, shares, normal);
     fill_story(out, counts, normal, baseline->threshold, n);
 }

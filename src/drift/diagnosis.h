@@ -22,10 +22,19 @@ struct drift_shift {
     double z;                /* in standard errors: beyond 4 it is no chance */
 };
 
+/* What the photos look like, by their embeddings. */
+struct drift_embedding_shift {
+    size_t count; /* photos of the window that have one; 0: nothing is known, or of the baseline */
+    double baseline[DRIFT_EMBEDDING], window[DRIFT_EMBEDDING]; /* mean places */
+    double shift; /* length of the mean whitened deviation: deviations of single photos */
+    double z;     /* beyond 6 it is no chance: chi square of independent photos, standardised */
+};
+
 struct drift_diagnosis {
     struct drift_distances distances;
     double mmd, mmd_p; /* of the features; mmd_p 1 without rows */
     struct drift_shift shifts[DRIFT_FEATURE_COUNT];
+    struct drift_embedding_shift embedding;
     double more_low, more_top;       /* the range of probabilities that grew most ... */
     double more_window, more_before; /* ... its share of the window and of the baseline */
     enum drift_story story;

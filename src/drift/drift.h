@@ -7,6 +7,7 @@
 
 #define DRIFT_BINS         64 /* equal steps of the probability */
 #define DRIFT_FEATURES     8
+#define DRIFT_EMBEDDING    16 /* numbers of an embedding */
 #define DRIFT_NAME_SIZE    72 /* of a model's version and hash */
 #define DRIFT_DAYS_A_MONTH 30
 
@@ -32,6 +33,7 @@ struct drift_sample {
     bool ai_generated;  /* what was answered */
     bool low;           /* low confidence */
     uint64_t group;     /* of the sender: equal for photos of one API key; 0: unknown */
+    uint64_t embedding; /* packed, see drift/embedding.h; 0: none */
     float features[DRIFT_FEATURES];
 };
 

@@ -70,21 +70,12 @@ void drift_synthetic_open(struct drift_synthetic *synthetic, size_t count, struc
     }
 }
 
-void drift_synthetic_take(struct drift_synthetic *synthetic, float *scores[DRIFT_POOL_COUNT],
-                          const size_t counts[DRIFT_POOL_COUNT], double ai_share)
-{
-    *synthetic = (struct drift_synthetic){.ai_share = ai_share};
-    for (unsigned k = 0; k < DRIFT_POOL_COUNT; k++) {
-        REQUIRE(counts[k] > 0);
-        synthetic->scores[k] = scores[k];
-        synthetic->counts[k] = counts[k];
-    }
-}
-
 void drift_synthetic_close(struct drift_synthetic *synthetic)
 {
-    for (unsigned k = 0; k < DRIFT_POOL_COUNT; k++)
+    for (unsigned k = 0; k < DRIFT_POOL_COUNT; k++) {
         mem_free(synthetic->scores[k]);
+        mem_free(synthetic->embeddings[k]);
+    }
     *synthetic = (struct drift_synthetic){.ai_share = 0};
 }
 
@@ -125,6 +116,7 @@ struct drift_draw drift_synthetic_next(const struct drift_synthetic *synthetic,
     uint32_t i = rng_below(rng, (uint32_t)synthetic->counts[out.pool]);
     out.before = (double)synthetic->scores[out.pool][i];
     out.probability = moved(out.before, now);
+    out.embedding = synthetic->embeddings[out.pool] ? synthetic->embeddings[out.pool][i] : 0;
     return out;
 }
 

@@ -21,8 +21,11 @@ bool drift_scenario_parse(enum drift_scenario *out, const char *name) MUST_USE;
 
 enum drift_pool { DRIFT_POOL_REAL, DRIFT_POOL_AI, DRIFT_POOL_NEW, DRIFT_POOL_COUNT };
 
+/* One of given scores: arrays of mem_alloc, which drift_synthetic_close frees; each pool has one
+ * score at least. */
 struct drift_synthetic {
     float *scores[DRIFT_POOL_COUNT];
+    uint64_t *embeddings[DRIFT_POOL_COUNT]; /* of the same photos; NULL: they have none */
     size_t counts[DRIFT_POOL_COUNT];
     double ai_share;
 };
@@ -36,15 +39,13 @@ struct drift_change {
 struct drift_draw {
     double probability;
     double before; /* the probability that it had before any change */
+    uint64_t embedding;
     enum drift_pool pool;
 };
 
 /* Real photos Beta(1.2, 9), AI-generated ones Beta(7, 1), the new kind Beta(2.2, 3.2); 48 % are
  * AI-generated.  `count` scores of each. */
 void drift_synthetic_open(struct drift_synthetic *synthetic, size_t count, struct rng rng);
-/* Scores of photos; takes the arrays (mem_alloc).  Each has one at least. */
-void drift_synthetic_take(struct drift_synthetic *synthetic, float *scores[DRIFT_POOL_COUNT],
-                          const size_t counts[DRIFT_POOL_COUNT], double ai_share);
 void drift_synthetic_close(struct drift_synthetic *synthetic);
 /* The next photo, `since` predictions after the change; change NULL: before it. */
 struct drift_draw drift_synthetic_next(const struct drift_synthetic *synthetic,

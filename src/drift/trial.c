@@ -189,6 +189,7 @@ static struct drift_draw draw(struct drift_trial *trial, struct drift_sample *sa
         .ai_generated = drift_is_ai(out.probability, trial->threshold),
         .low = drift_is_low(out.probability, trial->threshold),
         .group = trial->sender,
+        .embedding = out.embedding,
     };
     return out;
 }

@@ -7,14 +7,16 @@
 #define BURSTY        1.25 /* design effect from which groups count as one */
 #define ADWIN_DELTA   0.0001
 #define EVIDENCE_TOP  1e15
+#define FAR_ALONG     1.5 /* deviations: one in 15 normal photos is as far */
 
 static const char *const names[] = {
     [DRIFT_BY_EDETECTOR] = "edetector",
     [DRIFT_BY_FEWER_VERDICTS] = "cusum_verdicts_down",
     [DRIFT_BY_MORE_VERDICTS] = "cusum_verdicts_up",
+    [DRIFT_BY_EMBEDDING] = "embedding",
 };
 _Static_assert(ARRAY_LEN(names) == DRIFT_DETECTOR_COUNT, "one name for each detector");
-_Static_assert(DRIFT_DETECTOR_COUNT == 1 + (int)DRIFT_CHART_COUNT, "the charts follow in order");
+_Static_assert(DRIFT_BY_EMBEDDING == 1 + (int)DRIFT_CHART_COUNT, "the charts follow in order");
 
 const char *drift_detector_name(enum drift_detector detector)
 {
@@ -28,6 +30,8 @@ const char *drift_alarm_help(const struct drift_alarm *alarm)
         return drift_bet_help(alarm->bet);
     case DRIFT_BY_FEWER_VERDICTS:
         return "AI-generated verdicts are less frequent than in the baseline";
+    case DRIFT_BY_EMBEDDING:
+        return "photos look different from those of the baseline, whatever their verdicts";
     default:
         return "AI-generated verdicts are more frequent than in the baseline";
     }
@@ -57,8 +61,12 @@ void drift_watch_open(struct drift_watch *watch, const struct drift_baseline *ba
                             ? options->burst_limit
                             : (uint32_t)MAX_OF(baseline->burst_size, (size_t)DRIFT_BURST_LEAST);
     drift_edetector_open(&watch->edetector, baseline, watch->grouped, 2 * run_length);
-    drift_cusum_calibrate(watch->charts, baseline, watch->grouped,
-                          2 * run_length * DRIFT_CHART_COUNT, steps, rng);
+    watch->embedded = baseline->embedding.known;
+    double rest = watch->embedded ? 4 * run_length : 2 * run_length;
+    if (watch->embedded)
+        drift_direction_open(&watch->direction, &baseline->embedding, watch->grouped, rest);
+    drift_cusum_calibrate(watch->charts, baseline, watch->grouped, rest * DRIFT_CHART_COUNT, steps,
+                          rng);
     watch->known = true;
 }
 
@@ -77,26 +85,57 @@ static int64_t since_us(const struct drift_watch *watch)
 static void begin_again(struct drift_watch *watch, int64_t time_us)
 {
     drift_edetector_reset(&watch->edetector);
+    drift_direction_reset(&watch->direction, time_us);
     for (size_t i = 0; i < DRIFT_CHART_COUNT; i++) {
         watch->charts[i].sum = 0;
         watch->charts[i].since_us = time_us;
     }
 }
 
+unsigned drift_watch_count(const struct drift_watch *watch)
+{
+    return !watch->known ? 0 : watch->embedded ? DRIFT_DETECTOR_COUNT : DRIFT_BY_EMBEDDING;
+}
+
+void drift_watch_measure(double *value, double *limit, const struct drift_watch *watch,
+                         enum drift_detector detector)
+{
+    const struct drift_cusum *chart = &watch->charts[0];
+
+    *value = *limit = 0;
+    if ((unsigned)detector >= drift_watch_count(watch))
+        return;
+    switch (detector) {
+    case DRIFT_BY_EDETECTOR:
+        *value = watch->edetector.value;
+        *limit = watch->edetector.limit;
+        return;
+    case DRIFT_BY_EMBEDDING:
+        *value = watch->direction.value;
+        *limit = watch->direction.limit;
+        return;
+    default:
+        chart += detector - DRIFT_BY_FEWER_VERDICTS;
+        *value = chart->sum;
+        *limit = chart->limit;
+        return;
+    }
+}
+
 static void raise(struct drift_alarm *alarm, struct drift_watch *watch,
                   enum drift_detector detector, int64_t time_us)
 {
-    bool by_bets = detector == DRIFT_BY_EDETECTOR;
-    const struct drift_cusum *chart = by_bets ? NULL : &watch->charts[detector - 1];
-
     *alarm = (struct drift_alarm){
         .detector = detector,
-        .value = by_bets ? watch->edetector.value : chart->sum,
-        .limit = by_bets ? watch->edetector.limit : chart->limit,
         .bet = drift_edetector_leader(&watch->edetector),
         .time_us = time_us,
-        .since_us = by_bets ? since_us(watch) : chart->since_us,
+        .since_us = detector == DRIFT_BY_EDETECTOR   ? since_us(watch)
+                    : detector == DRIFT_BY_EMBEDDING ? drift_direction_since_us(&watch->direction)
+                                                     : watch->charts[detector - 1].since_us,
     };
+    drift_watch_measure(&alarm->value, &alarm->limit, watch, detector);
+    if (detector == DRIFT_BY_EMBEDDING)
+        drift_direction_of(alarm->direction, &watch->direction);
     begin_again(watch, time_us);
 }
 
@@ -104,6 +143,8 @@ static void raise(struct drift_alarm *alarm, struct drift_watch *watch,
 struct unit {
     double share; /* of AI-generated verdicts */
     double probability;
+    bool embedded;
+    double places[DRIFT_EMBEDDING]; /* mean of those that have an embedding */
     int64_t time_us;
 };
 
@@ -115,6 +156,9 @@ static bool add_unit(struct drift_watch *watch, const struct unit *unit, bool be
     for (unsigned i = 0; i < DRIFT_CHART_COUNT; i++)
         raised[1 + i] = drift_cusum_add(
             &watch->charts[i], drift_chart_value((enum drift_chart)i, unit->share), unit->time_us);
+    if (watch->embedded && unit->embedded)
+        raised[DRIFT_BY_EMBEDDING] =
+            drift_direction_add(&watch->direction, unit->places, unit->time_us);
     (void)drift_adwin_add(&watch->adwin, unit->probability, unit->time_us);
     for (unsigned i = 0; i < DRIFT_DETECTOR_COUNT; i++)
         if (raised[i]) {
@@ -130,9 +174,12 @@ static bool end_minute(struct drift_watch *watch, int64_t time_us, struct drift_
 {
     for (size_t i = 0; watch->grouped && i < watch->burst.group_count; i++) {
         const struct drift_burst_group *group = &watch->burst.groups[i];
-        const struct unit unit = {.share = (double)group->ai_count / group->count,
-                                  .probability = group->sum / group->count,
-                                  .time_us = time_us};
+        struct unit unit = {.share = (double)group->ai_count / group->count,
+                            .probability = group->sum / group->count,
+                            .embedded = group->embedded > 0,
+                            .time_us = time_us};
+        for (unsigned k = 0; unit.embedded && k < DRIFT_EMBEDDING; k++)
+            unit.places[k] = group->places[k] / group->embedded;
         bool bets = drift_edetector_add_group(&watch->edetector, group);
         if (add_unit(watch, &unit, bets, alarm))
             return true; /* the rest of that minute is part of what was found */
@@ -143,10 +190,12 @@ static bool end_minute(struct drift_watch *watch, int64_t time_us, struct drift_
 static bool add_sample(struct drift_watch *watch, const struct drift_sample *sample,
                        struct drift_alarm *alarm)
 {
-    const struct unit unit = {.share = sample->ai_generated ? 1 : 0,
-                              .probability = sample->probability,
-                              .time_us = sample->time_us};
+    struct unit unit = {.share = sample->ai_generated ? 1 : 0,
+                        .probability = sample->probability,
+                        .embedded = sample->embedding != 0,
+                        .time_us = sample->time_us};
 
+    drift_embedding_unpack(unit.places, sample->embedding);
     return add_unit(watch, &unit,
                     drift_edetector_add(&watch->edetector, drift_bin(sample->probability)), alarm);
 }
@@ -173,14 +222,38 @@ bool drift_watch_add(struct drift_watch *watch, const struct drift_sample *sampl
     return add_sample(watch, sample, alarm);
 }
 
+bool drift_watch_speaks(const struct drift_watch *watch, const struct drift_alarm *alarm,
+                        const struct drift_sample *sample)
+{
+    double places[DRIFT_EMBEDDING], deviation[DRIFT_EMBEDDING], along = 0;
+
+    switch (alarm->detector) {
+    case DRIFT_BY_EDETECTOR:
+        return drift_bet_factor(&watch->edetector, alarm->bet, drift_bin(sample->probability)) > 1;
+    case DRIFT_BY_FEWER_VERDICTS:
+        return !sample->ai_generated;
+    case DRIFT_BY_MORE_VERDICTS:
+        return sample->ai_generated;
+    default:
+        if (!watch->embedded || !sample->embedding)
+            return false;
+        drift_embedding_unpack(places, sample->embedding);
+        drift_embedding_deviation(deviation, &watch->direction.normal, places, false);
+        for (unsigned i = 0; i < DRIFT_EMBEDDING; i++)
+            along += deviation[i] * alarm->direction[i];
+        return along >= FAR_ALONG;
+    }
+}
+
 double drift_watch_level(const struct drift_watch *watch, enum drift_detector detector)
 {
-    if (!watch->known)
+    double value, limit;
+
+    drift_watch_measure(&value, &limit, watch, detector);
+    if (!(limit > 0))
         return 0;
-    if (detector == DRIFT_BY_EDETECTOR)
-        return CLAMP(log1p(watch->edetector.value) / log1p(watch->edetector.limit), 0.0, 1.0);
-    const struct drift_cusum *chart = &watch->charts[detector - 1];
-    return CLAMP(chart->sum / chart->limit, 0.0, 1.0);
+    bool logarithmic = detector == DRIFT_BY_EDETECTOR || detector == DRIFT_BY_EMBEDDING;
+    return CLAMP(logarithmic ? log1p(value) / log1p(limit) : value / limit, 0.0, 1.0);
 }
 
 /* ---- state ---- */
@@ -212,6 +285,8 @@ struct json *drift_watch_save(const struct drift_watch *watch)
     json_set(value, "adwin", adwin); /* row, sum, spread, first_us of each bucket, oldest first */
     json_set_number(value, "adwin_spread", watch->adwin.spread);
     json_set_int(value, "adwin_cuts", (int64_t)watch->adwin.cut_count);
+    if (watch->embedded)
+        json_set(value, "directions", drift_direction_save(&watch->direction));
     json_set(value, "burst", drift_burst_save(&watch->burst));
     json_set_int(value, "seen", (int64_t)watch->seen);
     json_set_int(value, "ignored", (int64_t)watch->ignored);
@@ -279,6 +354,8 @@ enum status drift_watch_restore(struct drift_watch *watch, const struct json *sa
     }
     drift_adwin_open(&next.adwin, ADWIN_DELTA);
     fine = fine && restore_adwin(&next.adwin, saved);
+    if (fine && next.embedded && json_get(saved, "directions"))
+        fine = drift_direction_restore(&next.direction, json_get(saved, "directions"));
     fine = fine && drift_burst_restore(&next.burst, json_get(saved, "burst"));
     fine = fine && json_get_int(&seen, saved, "seen") && seen >= 0;
     fine = fine && json_get_int(&ignored, saved, "ignored") && ignored >= 0;
