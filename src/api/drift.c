@@ -140,6 +140,23 @@ static struct json *shifts_of(const struct service_drift *drift)
     return list;
 }
 
+static struct json *embedding_of(const struct service_drift *drift)
+{
+    struct json *value = json_new_object();
+    struct json *baseline = json_new_array(), *window = json_new_array();
+
+    for (size_t i = 0; i < SERVICE_DRIFT_PLACES; i++) {
+        json_append_number(baseline, drift->embedding_baseline[i]);
+        json_append_number(window, drift->embedding_window[i]);
+    }
+    json_set_int(value, "photos", (int64_t)drift->embedding_count);
+    json_set_number(value, "shift", drift->embedding_shift);
+    json_set_number(value, "z", drift->embedding_z);
+    json_set(value, "baseline", baseline);
+    json_set(value, "window", window);
+    return value;
+}
+
 static struct json *diagnosis_of(const struct service_drift *drift)
 {
     struct json *value = json_new_object();
@@ -162,6 +179,10 @@ static struct json *diagnosis_of(const struct service_drift *drift)
     json_set_number(value, "mmd", drift->mmd);
     json_set_number(value, "mmd_p", drift->mmd_p);
     json_set(value, "shifts", shifts_of(drift));
+    if (drift->embedding_count)
+        json_set(value, "embedding", embedding_of(drift));
+    else
+        json_set_null(value, "embedding");
     for (size_t i = 0; i < drift->example_count; i++)
         json_append_str(examples, drift->examples[i]);
     json_set(value, "examples", examples);

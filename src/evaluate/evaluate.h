@@ -37,8 +37,9 @@ struct evaluate_score {
     enum train_tier tier;
     bool failed; /* then the numbers below are 0 */
     double probability;
-    double logit;    /* mean over the crops, calibrated */
-    float *features; /* EVALUATE_FEATURE_COUNT; NULL unless they were asked for */
+    double logit;       /* mean over the crops, calibrated */
+    uint64_t embedding; /* as in detect_result */
+    float *features;    /* EVALUATE_FEATURE_COUNT; NULL unless they were asked for */
 };
 
 struct evaluate_failure {

@@ -1,4 +1,5 @@
 /* evaluate/report.c - gathers the statistics of all tiers, and the table of single scores. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/fs.h"
@@ -94,7 +95,7 @@ enum status evaluate_report_write(const struct evaluate_report *report, const ch
 void evaluate_scores_tsv(struct buf *out, const struct evaluate_scores *scores,
                          const struct train_manifest *manifest)
 {
-    buf_add_str(out, "file\tlabel\tsource\tfamily\ttier\tprobability\tlogit\n");
+    buf_add_str(out, "file\tlabel\tsource\tfamily\ttier\tprobability\tlogit\tembedding\n");
     for (size_t i = 0; i < scores->count; i++) {
         const struct evaluate_score *score = &scores->scores[i];
         const struct train_manifest_row *row = &manifest->rows[score->row];
@@ -102,8 +103,9 @@ void evaluate_scores_tsv(struct buf *out, const struct evaluate_scores *scores,
                    manifest->source_names[row->source], manifest->family_names[row->family],
                    train_tier_info(score->tier)->name);
         if (score->failed)
-            buf_add_str(out, "\t-\t-\n");
+            buf_add_str(out, "\t-\t-\t-\n");
         else
-            buf_printf(out, "\t%.9f\t%.6f\n", score->probability, score->logit);
+            buf_printf(out, "\t%.9f\t%.6f\t%016" PRIx64 "\n", score->probability, score->logit,
+                       score->embedding);
     }
 }

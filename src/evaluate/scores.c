@@ -97,6 +97,7 @@ static enum status score_tier(struct evaluate_score *score, struct worker *worke
         logit += (double)result.crops[i].logit / (double)result.crop_count;
     score->probability = result.probability;
     score->logit = logit;
+    score->embedding = result.embedding;
     score->failed = false;
     return ST_OK;
 }

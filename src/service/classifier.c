@@ -68,6 +68,7 @@ static void fill_verdict(struct service_verdict *out, const struct detect_result
         .width = result->width,
         .height = result->height,
         .format = result->format,
+        .embedding = result->embedding,
         .crop_count = result->crop_count,
         .decode_ms = result->decode_ms,
         .crops_ms = result->crops_ms,

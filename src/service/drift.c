@@ -1,5 +1,7 @@
 /* service/drift.c - drift as the service sees it: a job becomes a sample, and the monitor's status
  * an answer.  Thread-safe. */
+#include <string.h>
+
 #include "service/state.h"
 
 #define WINDOW_DEFAULT 1000u
@@ -86,7 +88,8 @@ void service_drift_watch(struct service *service, const struct service_job *job)
     struct drift_prediction prediction = {
         .sample = {.time_us = clock_utc_us(service->options.clock),
                    .probability = verdict->probability,
-                   .group = sender_of(job->key_id)},
+                   .group = sender_of(job->key_id),
+                   .embedding = verdict->embedding},
         .model_hash = job->prediction.model_hash,
         .request_id = job->request_id,
     };
@@ -106,14 +109,14 @@ void service_drift_health(struct service_health *out, struct service *service)
 
 static void fill_detectors(struct service_drift *out, const struct drift_status *status)
 {
-    for (unsigned i = 0; i < DRIFT_DETECTOR_COUNT; i++)
+    for (unsigned i = 0; i < status->detector_count; i++)
         out->detectors[i] = (struct service_drift_detector){
             .name = drift_detector_name((enum drift_detector)i),
             .level = status->levels[i],
             .value = status->values[i],
             .limit = status->limits[i],
         };
-    out->detector_count = status->watched ? DRIFT_DETECTOR_COUNT : 0;
+    out->detector_count = status->detector_count;
     out->run_length = status->run_length;
     out->steady_predictions = status->adwin_width;
     out->grouped = status->grouped;
@@ -149,6 +152,11 @@ static void fill_diagnosis(struct service_drift *out, const struct drift_diagnos
     out->more_top = diagnosis->more_top;
     out->more_window = diagnosis->more_window;
     out->more_before = diagnosis->more_before;
+    out->embedding_count = diagnosis->embedding.count;
+    out->embedding_shift = diagnosis->embedding.shift;
+    out->embedding_z = diagnosis->embedding.z;
+    memcpy(out->embedding_baseline, diagnosis->embedding.baseline, sizeof out->embedding_baseline);
+    memcpy(out->embedding_window, diagnosis->embedding.window, sizeof out->embedding_window);
     for (unsigned i = 0; i < DRIFT_FEATURE_COUNT; i++) {
         const struct drift_shift *shift = &diagnosis->shifts[i];
         out->shifts[i] = (struct service_drift_shift){
@@ -206,6 +214,7 @@ void service_read_drift(struct service_drift *out, struct service *service)
     struct drift_status status;
 
     _Static_assert(SERVICE_DRIFT_SHIFTS == DRIFT_FEATURE_COUNT, "every feature is reported");
+    _Static_assert(SERVICE_DRIFT_PLACES == DRIFT_EMBEDDING, "every place is reported");
     _Static_assert(SERVICE_DRIFT_DETECTORS == DRIFT_DETECTOR_COUNT, "every detector is reported");
     drift_monitor_read(&status, service->drift);
     *out = (struct service_drift){

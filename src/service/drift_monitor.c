@@ -91,22 +91,9 @@ static void find_examples(struct drift_event *event, const struct drift_monitor 
     for (size_t i = monitor->window.count; i-- > 0 && found < DRIFT_EXAMPLES_MAX;) {
         const struct drift_sample *sample = drift_window_at(&monitor->window, i);
         const char *id = monitor->ids[drift_window_place(&monitor->window, i)];
-        bool speaks = false;
         if (sample->time_us < alarm->since_us)
             break;
-        switch (alarm->detector) {
-        case DRIFT_BY_EDETECTOR:
-            speaks = drift_bet_factor(&monitor->watch.edetector, alarm->bet,
-                                      drift_bin(sample->probability)) > 1;
-            break;
-        case DRIFT_BY_FEWER_VERDICTS:
-            speaks = !sample->ai_generated;
-            break;
-        default:
-            speaks = sample->ai_generated;
-            break;
-        }
-        if (speaks && id[0])
+        if (id[0] && drift_watch_speaks(&monitor->watch, alarm, sample))
             memcpy(event->examples[found++], id, DRIFT_ID_SIZE);
     }
 }
@@ -539,12 +526,13 @@ void drift_monitor_close(struct drift_monitor *monitor)
 
 static void read_detectors(struct drift_status *out, const struct drift_watch *watch)
 {
-    for (unsigned i = 0; i < DRIFT_DETECTOR_COUNT; i++) {
-        bool bets = i == DRIFT_BY_EDETECTOR;
+    out->detector_count = drift_watch_count(watch);
+    for (unsigned i = 0; i < out->detector_count; i++) {
         out->levels[i] = drift_watch_level(watch, (enum drift_detector)i);
-        out->values[i] = bets ? watch->edetector.value : watch->charts[i - 1].sum;
-        out->limits[i] = bets ? watch->edetector.limit : watch->charts[i - 1].limit;
+        drift_watch_measure(&out->values[i], &out->limits[i], watch, (enum drift_detector)i);
     }
+    if (!out->detector_count)
+        return;
     out->grouped = watch->grouped;
     out->run_length = watch->run_length;
     out->adwin_width = watch->adwin.width;
@@ -568,10 +556,8 @@ void drift_monitor_read(struct drift_status *out, struct drift_monitor *monitor)
         out->baseline_version = baseline->version;
         out->baseline_saved_threshold = baseline->saved_threshold;
         out->baseline_created_us = baseline->created_us;
-        out->watched = monitor->watch.known;
-    }
-    if (out->watched)
         read_detectors(out, &monitor->watch);
+    }
     if (monitor->alarmed && (double)(now_us - monitor->alarm.time_us) >= hold_us)
         monitor->alarmed = false;
     out->alarmed = monitor->alarmed;

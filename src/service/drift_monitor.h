@@ -70,7 +70,7 @@ struct drift_status {
     int64_t baseline_created_us;
     struct drift_thresholds thresholds;
     struct drift_score score;
-    bool watched; /* sequential detectors run */
+    unsigned detector_count; /* sequential detectors at work: 0 without a baseline */
     bool grouped;
     double run_length; /* wanted, predictions between two false alarms */
     double levels[DRIFT_DETECTOR_COUNT], values[DRIFT_DETECTOR_COUNT];

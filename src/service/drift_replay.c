@@ -40,6 +40,7 @@ static struct drift_sample sample_of(const struct service_record *record, double
         .ai_generated = drift_is_ai(record->probability, threshold),
         .low = drift_is_low(record->probability, threshold),
         .group = hash_of(record->key_id),
+        .embedding = (uint64_t)record->embedding,
     };
 
     drift_features(out.features, &photo);
@@ -297,7 +298,7 @@ static void conclude(struct drift_replay *out, struct running *running,
     out->status.adwin_width = running->watch.adwin.width;
     out->status.run_length = running->watch.run_length;
     out->status.grouped = running->watch.grouped;
-    out->status.watched = running->watch.known;
+    out->status.detector_count = drift_watch_count(&running->watch);
     drift_kernel_open(kernel, baseline, rng_seed(SEED));
     for (size_t i = 0; i < running->window.count && kernel->known; i++) {
         drift_kernel_map(&point, kernel, running->window.samples[i].features);

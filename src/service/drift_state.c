@@ -29,7 +29,8 @@ static struct json *write_alarm(const struct drift_alarm *alarm)
     return value;
 }
 
-/* Time, probability, sender, features; verdict and confidence follow from the threshold. */
+/* Time, probability, sender, features, request, embedding if there is one; verdict and confidence
+ * follow from the threshold. */
 static struct json *write_sample(const struct drift_sample *sample, const char *id)
 {
     struct json *value = json_new_array();
@@ -40,6 +41,8 @@ static struct json *write_sample(const struct drift_sample *sample, const char *
     for (unsigned f = 0; f < DRIFT_FEATURES; f++)
         json_append_number(value, (double)sample->features[f]);
     json_append_str(value, id);
+    if (sample->embedding)
+        json_append_int(value, (int64_t)sample->embedding);
     return value;
 }
 
@@ -106,10 +109,16 @@ static bool read_sample(struct drift_sample *out, char id[DRIFT_ID_SIZE], const 
     int64_t time_us = json_int_or(json_at(list, 0), -1);
     double p = json_number_or(json_at(list, 1), NAN);
     int64_t group = json_int_or(json_at(list, 2), -1);
-    bool fine = json_count(list) == 4 + DRIFT_FEATURES && time_us >= 0 && time_us <= US_TOP &&
-                p >= 0 && p <= 1 && group >= 0;
+    size_t count = json_count(list);
+    bool fine = (count == 4 + DRIFT_FEATURES || count == 5 + DRIFT_FEATURES) && time_us >= 0 &&
+                time_us <= US_TOP && p >= 0 && p <= 1 && group >= 0;
 
-    *out = (struct drift_sample){.time_us = time_us, .probability = p, .group = (uint64_t)group};
+    *out = (struct drift_sample){
+        .time_us = time_us,
+        .probability = p,
+        .group = (uint64_t)group,
+        .embedding = (uint64_t)json_int_or(json_at(list, 4 + DRIFT_FEATURES), 0),
+    };
     for (unsigned f = 0; fine && f < DRIFT_FEATURES; f++) {
         double feature = json_number_or(json_at(list, 3 + f), NAN);
         fine = fabs(feature) <= 1e6; /* false for NaN */

@@ -179,6 +179,8 @@ static const struct {
     {"sequence", "INT64", "1, 2, ... within the run"},
     {"sample_rate", "DOUBLE", "the photo was kept for review with this probability; 0: not kept"},
     {"decision", "STRING", "real, unsure or ai_generated; unknown: logged before there were three"},
+    {"embedding", "STRING",
+     "what it looks like: 16 hexadecimal digits, the last one first; or empty"},
 };
 
 void service_predictions_write_head(struct buf *out, enum service_predictions_format format)
@@ -196,6 +198,7 @@ void service_predictions_write_head(struct buf *out, enum service_predictions_fo
 
 #define TIME_SIZE     48
 #define EVIDENCE_SIZE 256
+#define DIGITS_SIZE   20
 
 static const char *time_text(char out[TIME_SIZE], int64_t time_us)
 {
@@ -216,6 +219,14 @@ static const char *evidence_text(char out[EVIDENCE_SIZE], int64_t evidence)
         if (evidence >> i & 1 && len < EVIDENCE_SIZE)
             len += (size_t)snprintf(out + len, EVIDENCE_SIZE - len, "%s%s", len ? "|" : "",
                                     service_quality_name(i));
+    return out;
+}
+
+static const char *embedding_text(char out[DIGITS_SIZE], int64_t embedding)
+{
+    out[0] = '\0';
+    if (embedding)
+        (void)snprintf(out, DIGITS_SIZE, "%016" PRIx64, (uint64_t)embedding);
     return out;
 }
 
@@ -243,6 +254,7 @@ static void write_csv(struct buf *out, const struct service_record *r)
 {
     char time[TIME_SIZE];
     char evidence[EVIDENCE_SIZE];
+    char digits[DIGITS_SIZE];
 
     buf_printf(out, "%s,%" PRId64 ",", time_text(time, r->time_us), r->time_us);
     add_csv_text(out, r->request_id);
@@ -251,10 +263,11 @@ static void write_csv(struct buf *out, const struct service_record *r)
                word_of(verdicts, ARRAY_LEN(verdicts), r->ai_generated), r->probability,
                word_of(confidences, ARRAY_LEN(confidences), r->confidence), r->threshold);
     add_csv_text(out, r->model_version);
-    buf_printf(out, ",%s,%" PRId64 ",%" PRId64 ",%s,%s,%" PRId64 ",%" PRId64 ",%.10g,%s\n",
+    buf_printf(out, ",%s,%" PRId64 ",%" PRId64 ",%s,%s,%" PRId64 ",%" PRId64 ",%.10g,%s,%s\n",
                r->model_hash, r->queue_us, r->inference_us, r->key_id,
                evidence_text(evidence, r->evidence), r->run, r->sequence, r->sample_rate,
-               word_of(decisions, ARRAY_LEN(decisions), r->decision));
+               word_of(decisions, ARRAY_LEN(decisions), r->decision),
+               embedding_text(digits, r->embedding));
 }
 
 static void write_json(struct buf *out, const struct service_record *r)
@@ -283,6 +296,7 @@ static void write_json(struct buf *out, const struct service_record *r)
     json_set_int(value, "sequence", r->sequence);
     json_set_number(value, "sample_rate", r->sample_rate);
     json_set_str(value, "decision", word_of(decisions, ARRAY_LEN(decisions), r->decision));
+    json_set_str(value, "embedding", embedding_text(text, r->embedding));
     json_write(out, value, 0);
     buf_add_str(out, "\n");
     json_free(value);

@@ -51,6 +51,7 @@ static void record(struct service *service, const struct service_job *job)
         .inference_us = (int64_t)(job->prediction.inference_time_ms * 1e3),
         .evidence = verdict->quality,
         .decision = verdict->decision,
+        .embedding = (int64_t)verdict->embedding,
     };
     char hash[HASH_HEX_SIZE];
     struct service_faults faults;

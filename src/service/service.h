@@ -36,6 +36,7 @@ struct service_verdict {
     unsigned quality;               /* a set of bits, see service_quality_name */
     uint32_t width, height;         /* of the upright photo, pixels */
     const char *format;             /* "jpeg", "png", "webp"; NULL: not told */
+    uint64_t embedding;             /* see detect_result; 0: none */
     size_t crop_count;
     struct service_area crops[SERVICE_CROPS_MAX];
     double decode_ms, crops_ms, network_ms; /* wall time of the stages */
@@ -329,9 +330,10 @@ struct service_drift_shift {
     double z;                /* standard errors */
 };
 
-#define SERVICE_DRIFT_DETECTORS 3
+#define SERVICE_DRIFT_DETECTORS 4
 #define SERVICE_DRIFT_SHIFTS    8
 #define SERVICE_DRIFT_EXAMPLES  5
+#define SERVICE_DRIFT_PLACES    16 /* numbers of an embedding */
 
 /* The last predictions against the baseline: docs/DRIFT.md. */
 struct service_drift {
@@ -365,6 +367,11 @@ struct service_drift {
     double more_low, more_top;       /* the range of probabilities that grew most */
     double more_window, more_before; /* its share of the window and of the baseline */
     struct service_drift_shift shifts[SERVICE_DRIFT_SHIFTS];
+    /* What the photos look like: mean embeddings, their distance in deviations and how far beyond
+     * chance it is; of so many photos, 0: nothing is known. */
+    size_t embedding_count;
+    double embedding_baseline[SERVICE_DRIFT_PLACES], embedding_window[SERVICE_DRIFT_PLACES];
+    double embedding_shift, embedding_z;
     char examples[SERVICE_DRIFT_EXAMPLES][72]; /* requests in that range, the latest first */
     size_t example_count;
     double threshold;

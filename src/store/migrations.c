@@ -32,5 +32,7 @@ const struct store_migration store_migrations[] = {
     {3,
      "predictions: three decisions", /* 0 real, 1 unsure, 2 ai_generated; -1: not recorded then */
      "ALTER TABLE predictions ADD COLUMN decision BIGINT NOT NULL DEFAULT -1"},
+    {4, "predictions: embeddings", /* 16 numbers of 4 bits; 0: none */
+     "ALTER TABLE predictions ADD COLUMN embedding BIGINT NOT NULL DEFAULT 0"},
 };
 const size_t store_migration_count = ARRAY_LEN(store_migrations);
