@@ -178,14 +178,14 @@ static void print_detectors(const struct drift_replay *replay)
     const struct drift_status *status = &replay->status;
     size_t kept = MIN_OF(replay->alarm_count, (size_t)DRIFT_REPLAY_ALARMS);
 
-    if (!status->watched) {
+    if (!status->detector_count) {
         printf("\ndetectors   none: the baseline has fewer than %u predictions\n",
                DRIFT_WATCH_LEAST);
         return;
     }
     printf("\ndetectors   %" PRIu64 " predictions replayed, one false alarm in %.0f%s\n",
            replay->replayed, status->run_length, status->grouped ? ", bursts count as one" : "");
-    for (unsigned i = 0; i < DRIFT_DETECTOR_COUNT; i++)
+    for (unsigned i = 0; i < status->detector_count; i++)
         printf("  %-24s %5.1f %% of the way to an alarm\n",
                drift_detector_name((enum drift_detector)i), 100 * status->levels[i]);
     printf("alarms      %zu\n", replay->alarm_count);
@@ -207,8 +207,12 @@ static void print_diagnosis(const struct drift_replay *replay)
     printf("  PSI %.3f   KS %.3f (p %.2g)   Jensen-Shannon %.3f   Wasserstein %.3f (%.2f sd)\n",
            distances->psi, distances->ks, distances->ks_p, distances->jensen_shannon,
            distances->wasserstein, distances->wasserstein_normed);
-    printf("  MMD of the properties %.4f (p %.3f)   classifier of new against old: AUC %.3f\n\n",
+    printf("  MMD of the properties %.4f (p %.3f)   classifier of new against old: AUC %.3f\n",
            diagnosis->mmd, diagnosis->mmd_p, replay->domain_auc);
+    if (diagnosis->embedding.count)
+        printf("  embedding: %.2f deviations from the baseline's, z %.1f\n",
+               diagnosis->embedding.shift, diagnosis->embedding.z);
+    printf("\n");
     printf("  %-16s %9s %9s %7s %7s %8s\n", "PROPERTY", "BASELINE", "WINDOW", "SHIFT", "Z",
            "WEIGHT");
     for (unsigned i = 0; i < DRIFT_FEATURE_COUNT; i++)
@@ -237,6 +241,9 @@ static enum status print_nearest(const struct drift_replay *replay, const char *
         printf("\nnearest     like %.0f %% of photos by %s\n", 100 * share, name);
     else
         printf("\nnearest     no known generator explains a difference\n");
+    if (replay->diagnosis.embedding.count)
+        drift_scores_print_alike(&scores, replay->diagnosis.embedding.baseline,
+                                 replay->diagnosis.embedding.window);
     drift_scores_close(&scores);
     return ST_OK;
 }

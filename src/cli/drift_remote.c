@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "cli/drift_scores.h"
 #include "http/client.h"
 
 #include "revision.h"
@@ -128,12 +129,36 @@ static void print_diagnosis(const struct json *diagnosis)
            number(diagnosis, "jensen_shannon"), number(diagnosis, "wasserstein"));
     printf("  MMD of the properties %.4f (p %.3f)\n", number(diagnosis, "mmd"),
            number(diagnosis, "mmd_p"));
+    if (json_get(json_get(diagnosis, "embedding"), "z"))
+        printf("  embedding: %.2f deviations from the baseline's, z %.1f\n",
+               number(json_get(diagnosis, "embedding"), "shift"),
+               number(json_get(diagnosis, "embedding"), "z"));
     print_shifts(json_get(diagnosis, "shifts"));
     for (size_t i = 0; i < json_count(examples); i++) {
         printf(i ? "            " : "\n%-12s", "examples");
         print_text(json_text(json_at(examples, i)));
         (void)putchar('\n');
     }
+}
+
+static bool read_places(double out[DRIFT_EMBEDDING], const struct json *array)
+{
+    for (size_t i = 0; i < DRIFT_EMBEDDING; i++)
+        out[i] = json_number_or(json_at(array, i), NAN);
+    return json_count(array) == DRIFT_EMBEDDING;
+}
+
+static void print_alike(const struct json *diagnosis, const struct drift_scores *scores)
+{
+    const struct json *embedding = json_get(diagnosis, "embedding");
+    double baseline[DRIFT_EMBEDDING], window[DRIFT_EMBEDDING];
+
+    (void)putchar('\n');
+    if (read_places(baseline, json_get(embedding, "baseline")) &&
+        read_places(window, json_get(embedding, "window")))
+        drift_scores_print_alike(scores, baseline, window);
+    else
+        printf("looks like  unknown: the service has no embeddings of its photos\n");
 }
 
 /* ---- the question ---- */
@@ -175,9 +200,8 @@ static enum status check_usage(const struct cli_arguments *arguments, struct err
 
     if (strcmp(arguments->operands[0], "status") != 0)
         return err_set(err, ST_INVALID, "--url goes with status only");
-    if (cli_given(arguments, "scores") || cli_given(arguments, "model"))
-        return err_set(err, ST_INVALID,
-                       "--scores and --model need the prediction log: they go without --url");
+    if (cli_given(arguments, "model"))
+        return err_set(err, ST_INVALID, "--model needs the prediction log: it goes without --url");
     if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
         return err_set(err, ST_INVALID, "'%.60s' is no http:// or https:// address", url);
     if (strlen(url) > URL_MAX / 2)
@@ -185,29 +209,46 @@ static enum status check_usage(const struct cli_arguments *arguments, struct err
     return ST_OK;
 }
 
+static void print_answer(const struct json *drift, const struct drift_scores *scores)
+{
+    const struct json *diagnosis = json_get(drift, "diagnosis");
+
+    print_score(drift);
+    print_detectors(drift);
+    if (!json_get(diagnosis, "story"))
+        return;
+    print_diagnosis(diagnosis);
+    if (scores->count)
+        print_alike(diagnosis, scores);
+}
+
 int drift_remote(const struct cli_arguments *arguments, struct err *err)
 {
-    const char *key = cli_text(arguments, "api-key");
+    const char *key = cli_text(arguments, "api-key"), *path = cli_text(arguments, "scores");
     const struct http_client_options options = {
         .timeout_ms = (unsigned)cli_int(arguments, "timeout") * 1000,
         .api_key = key ? key : getenv("AIDETECT_API_KEY"),
         .user_agent = "aidetect/" AIDETECT_VERSION,
     };
     struct http_client *client = NULL;
+    struct drift_scores scores = {0};
     struct json *drift = NULL;
 
     if (check_usage(arguments, err) != ST_OK)
         return CLI_USAGE;
-    enum status st = http_client_open(&client, &options, err);
+    enum status st = path ? drift_scores_read(&scores, path, err) : ST_OK;
+    if (st != ST_OK)
+        return cli_exit_of(st);
+    st = http_client_open(&client, &options, err);
     if (st == ST_OK)
         st = ask(&drift, client, cli_text(arguments, "url"), err);
     http_client_close(client);
-    if (st != ST_OK)
+    if (st != ST_OK) {
+        drift_scores_close(&scores);
         return st == ST_IO ? CLI_IO : CLI_PARTIAL;
-    print_score(drift);
-    print_detectors(drift);
-    if (json_get(json_get(drift, "diagnosis"), "story"))
-        print_diagnosis(json_get(drift, "diagnosis"));
+    }
+    print_answer(drift, &scores);
+    drift_scores_close(&scores);
     bool finding = json_count(json_get(drift, "alerts")) > 0; /* indicators and alarms alike */
     json_free(drift);
     return finding ? CLI_FINDING : CLI_FINE;

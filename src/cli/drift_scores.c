@@ -8,12 +8,21 @@
 #include "base/mem.h"
 
 #define COLUMNS_MAX  64u
+#define DIGITS       16u
 #define AI_SHARE     0.48 /* of the playbook's traffic */
 #define GAIN_LEAST   10.0 /* nats */
 #define FAMILY_LEAST 10u  /* scores */
+#define ALIKE_LEAST  0.5  /* cosine */
 
-enum column { COLUMN_LABEL, COLUMN_FAMILY, COLUMN_PROBABILITY, COLUMN_TIER, COLUMN_COUNT };
-static const char *const column_names[] = {"label", "family", "probability", "tier"};
+enum column {
+    COLUMN_LABEL,
+    COLUMN_FAMILY,
+    COLUMN_PROBABILITY,
+    COLUMN_TIER,
+    COLUMN_EMBEDDING,
+    COLUMN_COUNT
+};
+static const char *const column_names[] = {"label", "family", "probability", "tier", "embedding"};
 
 /* What the head line says. */
 struct head {
@@ -30,7 +39,7 @@ static enum status read_head(struct head *out, struct str line, struct err *err)
         for (size_t i = 0; rest.len && i < COLUMNS_MAX && out->places[c] == COLUMNS_MAX; i++)
             if (str_equal(str_trim(str_split(&rest, out->separator)), column_names[c]))
                 out->places[c] = i;
-        if (out->places[c] == COLUMNS_MAX && c != COLUMN_TIER)
+        if (out->places[c] == COLUMNS_MAX && c < COLUMN_TIER)
             return err_set(err, ST_INVALID, "the head line has no column '%s'", column_names[c]);
     }
     return ST_OK;
@@ -53,6 +62,21 @@ static bool find_family(uint16_t *out, struct drift_scores *scores, struct str n
     return true;
 }
 
+static bool read_digits(uint64_t *out, struct str text)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        const char *digit = text.at[i] ? strchr(digits, text.at[i]) : NULL;
+        if (!digit)
+            return false;
+        value = value << 4 | (uint64_t)(digit - digits);
+    }
+    *out = value;
+    return text.len == DIGITS;
+}
+
 static enum status read_line(struct drift_scores *scores, struct str line, size_t number,
                              const struct head *head, struct err *err)
 {
@@ -67,6 +91,8 @@ static enum status read_line(struct drift_scores *scores, struct str line, size_
     }
     if (head->places[COLUMN_TIER] < COLUMNS_MAX && !str_equal(cells[COLUMN_TIER], "T1"))
         return ST_OK;
+    if (str_equal(cells[COLUMN_PROBABILITY], "-"))
+        return ST_OK; /* a photo that could not be judged */
     bool ai = str_equal(cells[COLUMN_LABEL], "ai");
     if (!ai && !str_equal(cells[COLUMN_LABEL], "real"))
         return err_set(err, ST_INVALID, "line %zu: the label is neither real nor ai", number);
@@ -75,6 +101,10 @@ static enum status read_line(struct drift_scores *scores, struct str line, size_
                        number);
     if (scores->count == DRIFT_SCORES_ROWS_MAX)
         return err_set(err, ST_LIMIT, "over %u scores", DRIFT_SCORES_ROWS_MAX);
+    if (cells[COLUMN_EMBEDDING].len &&
+        !read_digits(&scores->embeddings[scores->count], cells[COLUMN_EMBEDDING]))
+        return err_set(err, ST_INVALID, "line %zu: the embedding has no 16 hexadecimal digits",
+                       number);
     if (!find_family(&scores->families[scores->count], scores, cells[COLUMN_FAMILY]))
         return err_set(err, ST_LIMIT, "over %u families", DRIFT_FAMILIES_MAX);
     scores->ai[scores->count] = ai;
@@ -94,6 +124,7 @@ enum status drift_scores_parse(struct drift_scores *out, struct bytes file, stru
     lines = MIN_OF(lines, (size_t)DRIFT_SCORES_ROWS_MAX);
     scores.probabilities = mem_alloc(lines, sizeof *scores.probabilities);
     scores.families = mem_alloc(lines, sizeof *scores.families);
+    scores.embeddings = mem_alloc(lines, sizeof *scores.embeddings);
     scores.ai = mem_alloc(lines, sizeof *scores.ai);
     enum status st = read_head(&head, str_split(&text, '\n'), err);
     for (size_t number = 2; st == ST_OK && text.len; number++) {
@@ -127,6 +158,7 @@ void drift_scores_close(struct drift_scores *scores)
 {
     mem_free(scores->probabilities);
     mem_free(scores->families);
+    mem_free(scores->embeddings);
     mem_free(scores->ai);
     *scores = (struct drift_scores){0};
 }
@@ -134,28 +166,31 @@ void drift_scores_close(struct drift_scores *scores)
 enum status drift_scores_pools(struct drift_synthetic *out, const struct drift_scores *scores,
                                const char *new_family, struct err *err)
 {
-    float *pools[DRIFT_POOL_COUNT];
-    size_t counts[DRIFT_POOL_COUNT] = {0};
+    struct drift_synthetic pools = {.ai_share = AI_SHARE};
+    size_t *counts = pools.counts;
 
-    for (unsigned k = 0; k < DRIFT_POOL_COUNT; k++)
-        pools[k] = mem_alloc(scores->count + 1, sizeof *pools[k]);
+    for (unsigned k = 0; k < DRIFT_POOL_COUNT; k++) {
+        pools.scores[k] = mem_alloc(scores->count + 1, sizeof *pools.scores[k]);
+        pools.embeddings[k] = mem_alloc(scores->count + 1, sizeof *pools.embeddings[k]);
+    }
     for (size_t i = 0; i < scores->count; i++) {
         bool is_new = scores->ai[i] && strcmp(scores->names[scores->families[i]], new_family) == 0;
         enum drift_pool pool = is_new          ? DRIFT_POOL_NEW
                                : scores->ai[i] ? DRIFT_POOL_AI
                                                : DRIFT_POOL_REAL;
-        pools[pool][counts[pool]++] = scores->probabilities[i];
+        pools.embeddings[pool][counts[pool]] = scores->embeddings[i];
+        pools.scores[pool][counts[pool]++] = scores->probabilities[i];
     }
     if (!counts[DRIFT_POOL_REAL] || !counts[DRIFT_POOL_AI] || !counts[DRIFT_POOL_NEW]) {
-        for (unsigned k = 0; k < DRIFT_POOL_COUNT; k++)
-            mem_free(pools[k]);
-        return err_set(err, ST_NOT_FOUND,
-                       "scores are needed of real photos (%zu), of the family '%.40s' (%zu) and of "
-                       "others (%zu)",
-                       counts[DRIFT_POOL_REAL], new_family, counts[DRIFT_POOL_NEW],
-                       counts[DRIFT_POOL_AI]);
+        (void)err_set(err, ST_NOT_FOUND,
+                      "scores are needed of real photos (%zu), of the family '%.40s' (%zu) and of "
+                      "others (%zu)",
+                      counts[DRIFT_POOL_REAL], new_family, counts[DRIFT_POOL_NEW],
+                      counts[DRIFT_POOL_AI]);
+        drift_synthetic_close(&pools);
+        return ST_NOT_FOUND;
     }
-    drift_synthetic_take(out, pools, counts, AI_SHARE);
+    *out = pools;
     return ST_OK;
 }
 
@@ -208,4 +243,74 @@ const char *drift_scores_nearest(double *share, const struct drift_scores *score
         *share = part;
     }
     return name;
+}
+
+/* ---- looks ---- */
+
+/* The mean embedding of a family less the baseline's; false: too few have one. */
+static bool family_places(double out[DRIFT_EMBEDDING], const struct drift_scores *scores,
+                          size_t family, const double baseline[DRIFT_EMBEDDING])
+{
+    double places[DRIFT_EMBEDDING], n = 0;
+
+    for (unsigned k = 0; k < DRIFT_EMBEDDING; k++)
+        out[k] = 0;
+    for (size_t i = 0; i < scores->count; i++) {
+        if (scores->families[i] != family || !scores->ai[i] || !scores->embeddings[i])
+            continue;
+        drift_embedding_unpack(places, scores->embeddings[i]);
+        for (unsigned k = 0; k < DRIFT_EMBEDDING; k++)
+            out[k] += places[k] - baseline[k];
+        n++;
+    }
+    for (unsigned k = 0; n > 0 && k < DRIFT_EMBEDDING; k++)
+        out[k] /= n;
+    return n >= FAMILY_LEAST;
+}
+
+static double product(const double a[DRIFT_EMBEDDING], const double b[DRIFT_EMBEDDING])
+{
+    double sum = 0;
+
+    for (unsigned k = 0; k < DRIFT_EMBEDDING; k++)
+        sum += a[k] * b[k];
+    return sum;
+}
+
+const char *drift_scores_alike(double *alike, double *share, const struct drift_scores *scores,
+                               const double baseline[DRIFT_EMBEDDING],
+                               const double window[DRIFT_EMBEDDING])
+{
+    double moved[DRIFT_EMBEDDING], places[DRIFT_EMBEDDING];
+    const char *name = NULL;
+
+    for (unsigned k = 0; k < DRIFT_EMBEDDING; k++)
+        moved[k] = window[k] - baseline[k];
+    *alike = ALIKE_LEAST;
+    for (size_t family = 0; family < scores->family_count; family++) {
+        if (!family_places(places, scores, family, baseline))
+            continue;
+        double along = product(moved, places), square = product(places, places);
+        double cosine = along / sqrt(square * product(moved, moved));
+        if (!(cosine > *alike)) /* NaN: one of them does not move at all */
+            continue;
+        *alike = cosine;
+        *share = CLAMP(along / square, 0.0, 1.0);
+        name = scores->names[family];
+    }
+    return name;
+}
+
+void drift_scores_print_alike(const struct drift_scores *scores,
+                              const double baseline[DRIFT_EMBEDDING],
+                              const double window[DRIFT_EMBEDDING])
+{
+    double alike = 0, share = 0;
+    const char *name = drift_scores_alike(&alike, &share, scores, baseline, window);
+
+    if (name)
+        printf("looks like  %s (cosine %.2f), were %.0f %% of the photos by it\n", name, alike,
+               100 * share);
+    else
+        printf("looks like  no known generator\n");
 }

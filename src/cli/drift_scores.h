@@ -15,7 +15,8 @@
 
 struct drift_scores {
     float *probabilities;
-    uint16_t *families; /* index below */
+    uint16_t *families;   /* index below */
+    uint64_t *embeddings; /* 0: none */
     bool *ai;
     size_t count;
     char names[DRIFT_FAMILIES_MAX][DRIFT_FAMILY_SIZE];
@@ -36,3 +37,15 @@ enum status drift_scores_pools(struct drift_synthetic *out, const struct drift_s
 const char *drift_scores_nearest(double *share, const struct drift_scores *scores,
                                  const struct drift_window *window,
                                  const struct drift_baseline *baseline);
+
+/* The family of AI-generated photos that look most like what moved: whose mean embedding lies from
+ * the baseline's in the direction in which the window's does.  *alike: the cosine between the two,
+ * 0.5 at least; *share: of the window, in [0, 1], that would move it as far.  NULL: there is none.
+ */
+const char *drift_scores_alike(double *alike, double *share, const struct drift_scores *scores,
+                               const double baseline[DRIFT_EMBEDDING],
+                               const double window[DRIFT_EMBEDDING]);
+/* Prints that of a window. */
+void drift_scores_print_alike(const struct drift_scores *scores,
+                              const double baseline[DRIFT_EMBEDDING],
+                              const double window[DRIFT_EMBEDDING]);

@@ -12,7 +12,7 @@ from run import check, form_body
 
 COLUMNS = ("run, sequence, time_us, request_id, photo_sha256, photo_bytes, width, height, probability, "
            "ai_generated, confidence, threshold, model_version, model_hash, queue_us, inference_us, "
-           "key_id, evidence")
+           "key_id, evidence, embedding")
 SETTINGS = ("--set", "drift.minimum=3", "--set", "predictions.interval_ms=1")
 
 
@@ -41,7 +41,7 @@ def command(server, *arguments):
     return done.returncode, done.stdout, done.stderr
 
 
-def fill_log(server, verdict, count, first_us):
+def fill_log(server, verdict, count, first_us, embedding=lambda: 0):
     """A calm time: two thirds real, a third AI-generated, one prediction every two seconds."""
     rng = random.Random(4)
     rows = []
@@ -49,9 +49,9 @@ def fill_log(server, verdict, count, first_us):
         p = rng.betavariate(1.2, 9) if i % 3 else rng.betavariate(7, 1)
         rows.append((1, i, first_us + i * 2000000, f"calm-{i}", "0" * 64, 60000, 640, 480, p,
                      p >= verdict["threshold"], 2, verdict["threshold"], verdict["model_version"],
-                     verdict["model_hash"], 0, 1, "", 0))
+                     verdict["model_hash"], 0, 1, "", 0, embedding()))
     database = sqlite3.connect(os.path.join(server.folder, "data", "aidetect.db"), timeout=60)
-    database.executemany(f"INSERT INTO predictions ({COLUMNS}) VALUES ({','.join('?' * 18)})", rows)
+    database.executemany(f"INSERT INTO predictions ({COLUMNS}) VALUES ({','.join('?' * 19)})", rows)
     database.commit()
     database.close()
     return rows
