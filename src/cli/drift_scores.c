@@ -10,6 +10,7 @@
 #define COLUMNS_MAX  64u
 #define DIGITS       16u
 #define AI_SHARE     0.48 /* of the playbook's traffic */
+#define SMOOTHING    0.1  /* of log-odds, which differ by ten times as much */
 #define GAIN_LEAST   10.0 /* nats */
 #define FAMILY_LEAST 10u  /* scores */
 #define ALIKE_LEAST  0.5  /* cosine */
@@ -166,7 +167,7 @@ void drift_scores_close(struct drift_scores *scores)
 enum status drift_scores_pools(struct drift_synthetic *out, const struct drift_scores *scores,
                                const char *new_family, struct err *err)
 {
-    struct drift_synthetic pools = {.ai_share = AI_SHARE};
+    struct drift_synthetic pools = {.ai_share = AI_SHARE, .smoothing = SMOOTHING};
     size_t *counts = pools.counts;
 
     for (unsigned k = 0; k < DRIFT_POOL_COUNT; k++) {

@@ -112,7 +112,7 @@ static enum status find_embedding(const float **out, const struct nn_weights *we
 {
     const struct nn_table *table = nn_graph_table(weights->graph, DETECT_EMBEDDING_TABLE);
 
-    if (!table || !nn_graph_table(weights->graph, DETECT_STATISTICS_TABLE))
+    if (!table)
         return ST_OK;
     if (table->rows != DETECT_EMBEDDING_SIZE || table->columns != DETECT_STATISTICS_COUNT)
         return err_set(err, ST_CORRUPT, "the table of the embedding is %dx%d, not %dx%d",

@@ -115,6 +115,8 @@ struct drift_draw drift_synthetic_next(const struct drift_synthetic *synthetic,
         out.pool = u < ai_share * share ? DRIFT_POOL_NEW : DRIFT_POOL_AI;
     uint32_t i = rng_below(rng, (uint32_t)synthetic->counts[out.pool]);
     out.before = (double)synthetic->scores[out.pool][i];
+    if (synthetic->smoothing > 0)
+        out.before = move_logit(out.before, 1, synthetic->smoothing * rng_normal(rng));
     out.probability = moved(out.before, now);
     out.embedding = synthetic->embeddings[out.pool] ? synthetic->embeddings[out.pool][i] : 0;
     return out;

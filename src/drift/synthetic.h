@@ -28,6 +28,9 @@ struct drift_synthetic {
     uint64_t *embeddings[DRIFT_POOL_COUNT]; /* of the same photos; NULL: they have none */
     size_t counts[DRIFT_POOL_COUNT];
     double ai_share;
+    /* Standard deviation of what is added to a drawn score's log-odds: a few hundred given scores,
+     * drawn again and again, would be as many single points, which no traffic is. */
+    double smoothing;
 };
 
 struct drift_change {

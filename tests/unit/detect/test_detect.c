@@ -577,6 +577,9 @@ static void test_models_that_do_not_fit(void **state)
                    DETECT_STATISTICS_ROW_COUNT, DETECT_STATISTICS_COUNT);
     save_model(path, text, NULL, NULL); /* all zero */
     refuse_model(path, ST_CORRUPT, "no deviation above 0");
+    (void)snprintf(text, sizeof text, "%stable embedding rows=4 columns=9\n", network);
+    save_model(path, text, NULL, NULL);
+    refuse_model(path, ST_CORRUPT, "the table of the embedding is 4x9, not 16x");
 }
 
 static void test_missing_and_damaged_models(void **state)

@@ -320,6 +320,31 @@ static void test_damage_moves_the_weights(void **state)
     assert_float_equal(detect_statistics_score(table, values), 1.25, 1e-6);
 }
 
+/* Two directions: one value alone, and the difference of two; levels of half a deviation, packed
+ * from the lowest bits on. */
+static void test_embedding_is_packed(void **state)
+{
+    (void)state;
+    static float table[DETECT_STATISTICS_ROW_COUNT * DETECT_STATISTICS_COUNT];
+    static float embedding[DETECT_EMBEDDING_SIZE * DETECT_STATISTICS_COUNT];
+    static float values[DETECT_STATISTICS_COUNT];
+
+    for (size_t i = 0; i < DETECT_STATISTICS_COUNT; i++)
+        table[DETECT_STATISTICS_DEVIATION * DETECT_STATISTICS_COUNT + i] = 2;
+    embedding[5] = 1;
+    embedding[3 * DETECT_STATISTICS_COUNT + 5] = 2;
+    embedding[3 * DETECT_STATISTICS_COUNT + 6] = -1;
+    uint64_t middle = UINT64_C(0x8888888888888888);
+    assert_true(detect_statistics_embedding(embedding, table, values) == middle);
+    values[5] = 2; /* one deviation: two levels, and four */
+    assert_true(detect_statistics_embedding(embedding, table, values) == middle + 0x4002);
+    values[6] = 6; /* three deviations */
+    assert_true(detect_statistics_embedding(embedding, table, values) == middle + 0x0002 - 0x2000);
+    values[5] = 100; /* cut to three, then the level to its limit */
+    values[6] = -100;
+    assert_true(detect_statistics_embedding(embedding, table, values) == middle + 0x0006 + 0x7000);
+}
+
 /* A photo that is one cell: without it, every scale is as in the average photo, tones stay. */
 static void test_the_only_cell_adds_all_but_the_tones(void **state)
 {
@@ -399,6 +424,7 @@ int main(void)
                                   reset_arena),
         cmocka_unit_test(test_score_is_clipped_and_linear),
         cmocka_unit_test(test_damage_moves_the_weights),
+        cmocka_unit_test(test_embedding_is_packed),
     };
 
     return cmocka_run_group_tests(tests, open_arena, close_arena);

@@ -206,6 +206,116 @@ static void test_broken_state_changes_nothing(void **state)
     json_free(saved);
 }
 
+/* ---- embeddings ---- */
+
+/* Places around 0, or 1.5 away from it in two of them. */
+static uint64_t draw_embedding(struct rng *rng, bool is_new)
+{
+    uint64_t packed = 0;
+
+    for (unsigned i = 0; i < DRIFT_EMBEDDING; i++) {
+        double place = rng_normal(rng) + (is_new && i < 2 ? 1.5 : 0);
+        packed |= (uint64_t)CLAMP(lrint(place * 2) + 8, 0L, 15L) << (4 * i);
+    }
+    return packed ? packed : 1;
+}
+
+static struct drift_sample draw_looking(struct world *world, bool is_new)
+{
+    double p = drift_synthetic_next(&world->synthetic, NULL, 0, &world->rng).probability;
+    struct drift_sample sample = traffic_sample(p, world->now_us += TRAFFIC_PACE_US, 0.5);
+
+    sample.embedding = draw_embedding(&world->rng, is_new);
+    return sample;
+}
+
+static void open_looking(struct world *world, struct drift_baseline *baseline)
+{
+    struct drift_collector *collector = drift_collector_open("model-1", "abc", 0.5);
+    struct err err;
+
+    for (size_t i = 0; i < 50000; i++) {
+        struct drift_sample sample = draw_looking(world, false);
+        assert_true(drift_collector_add(collector, &sample));
+    }
+    assert_int_equal(drift_collector_finish(baseline, collector, 77, &err), ST_OK);
+    drift_collector_close(collector);
+    drift_watch_open(&world->watch, baseline, &options, rng_seed(1));
+}
+
+/* A fifth of the photos looks different, probabilities are as ever. */
+static void test_what_photos_look_like_is_watched(void **state)
+{
+    struct world *world = *state;
+    struct drift_baseline baseline;
+    struct drift_alarm alarm;
+    uint64_t count = 0;
+
+    open_looking(world, &baseline);
+    assert_int_equal(drift_watch_count(&world->watch), DRIFT_DETECTOR_COUNT);
+    for (int i = 0; i < 20000; i++) {
+        struct drift_sample sample = draw_looking(world, false);
+        assert_false(drift_watch_add(&world->watch, &sample, &alarm));
+    }
+    for (bool raised = false; !raised; count++) {
+        struct drift_sample sample = draw_looking(world, rng_chance(&world->rng, 0.2));
+        raised = drift_watch_add(&world->watch, &sample, &alarm);
+        assert_true(count < 5000);
+    }
+    assert_int_equal(alarm.detector, DRIFT_BY_EMBEDDING);
+    assert_true(alarm.value >= alarm.limit && alarm.since_us > 0);
+    assert_non_null(strstr(drift_alarm_help(&alarm), "look different"));
+    unsigned found = 0, wrong = 0;
+    for (int i = 0; i < 1000; i++) {
+        struct drift_sample one = draw_looking(world, true), other = draw_looking(world, false);
+        found += drift_watch_speaks(&world->watch, &alarm, &one);
+        wrong += drift_watch_speaks(&world->watch, &alarm, &other);
+    }
+    assert_true(found > 600 && wrong < 150);
+    drift_baseline_close(&baseline);
+}
+
+static void test_its_state_goes_on(void **state)
+{
+    struct world *world = *state;
+    struct drift_watch *again = mem_alloc(1, sizeof *again);
+    struct drift_baseline baseline;
+    struct drift_alarm alarm;
+    struct err err;
+
+    open_looking(world, &baseline);
+    *again = world->watch;
+    for (int i = 0; i < 400; i++) {
+        struct drift_sample sample = draw_looking(world, i % 5 == 0);
+        (void)drift_watch_add(&world->watch, &sample, &alarm);
+    }
+    struct json *saved = drift_watch_save(&world->watch);
+    assert_int_equal(drift_watch_restore(again, saved, &err), ST_OK);
+    assert_true(drift_watch_level(again, DRIFT_BY_EMBEDDING) > 0);
+    assert_true(fabs(drift_watch_level(again, DRIFT_BY_EMBEDDING) -
+                     drift_watch_level(&world->watch, DRIFT_BY_EMBEDDING)) < 1e-6);
+    /* That of a version before, and one of a baseline that has none. */
+    json_free(json_take(saved, "directions"));
+    assert_int_equal(drift_watch_restore(again, saved, &err), ST_OK);
+    json_set(saved, "directions", json_new_object());
+    assert_int_equal(drift_watch_restore(again, saved, &err), ST_CORRUPT);
+    *again = world->fresh;
+    assert_int_equal(drift_watch_restore(again, saved, &err), ST_OK);
+    json_free(saved);
+    drift_baseline_close(&baseline);
+    mem_free(again);
+}
+
+static void test_without_embeddings_there_is_no_such_detector(void **state)
+{
+    const struct world *world = *state;
+    struct drift_watch none = {0};
+
+    assert_int_equal(drift_watch_count(&world->fresh), DRIFT_BY_EMBEDDING);
+    assert_true(drift_watch_level(&world->fresh, DRIFT_BY_EMBEDDING) == 0);
+    assert_int_equal(drift_watch_count(&none), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +328,9 @@ int main(void)
         cmocka_unit_test(test_bursts_count_as_one),
         cmocka_unit_test(test_state_goes_on),
         cmocka_unit_test(test_broken_state_changes_nothing),
+        cmocka_unit_test(test_what_photos_look_like_is_watched),
+        cmocka_unit_test(test_its_state_goes_on),
+        cmocka_unit_test(test_without_embeddings_there_is_no_such_detector),
     };
 
     return cmocka_run_group_tests(tests, open_world, close_world);

@@ -169,10 +169,14 @@ static void test_second_opinion_on_a_given_network(void **state)
     struct detect_session *session = NULL;
     struct detect_result result;
     struct bytes photo = {0};
+    uint64_t before = 0;
     struct err err = {0};
 
-    int len = snprintf(text, sizeof text, "%stable statistics rows=%d columns=%d\n", network,
-                       DETECT_STATISTICS_ROW_COUNT, DETECT_STATISTICS_COUNT);
+    int len =
+        snprintf(text, sizeof text,
+                 "%stable statistics rows=%d columns=%d\ntable embedding rows=%d columns=%d\n",
+                 network, DETECT_STATISTICS_ROW_COUNT, DETECT_STATISTICS_COUNT,
+                 DETECT_EMBEDDING_SIZE, DETECT_STATISTICS_COUNT);
     temp_path(path, &folder, "two.txt");
     assert_int_equal(fs_write(path, (struct bytes){(const uint8_t *)text, (size_t)len}, NULL),
                      ST_OK);
@@ -191,6 +195,8 @@ static void test_second_opinion_on_a_given_network(void **state)
         assert_int_equal(detect_photo(&result, session, photo, &err), ST_OK);
         assert_int_equal(result.verdict, ai ? DETECT_AI_GENERATED : DETECT_REAL);
         assert_true(ai ? result.statistics_logit > 0 : result.statistics_logit < 0);
+        assert_true(result.embedding != 0 && result.embedding != before);
+        before = result.embedding;
         mem_free((void *)(uintptr_t)photo.at);
     }
     detect_session_close(session);
