@@ -182,14 +182,15 @@ static void test_scores_as_a_table(void **state)
     buf_init(&text, 1 << 20);
     evaluate_scores_tsv(&text, scores, manifest);
     rest = buf_str(&text);
-    assert_true(str_starts(rest, "file\tlabel\tsource\tfamily\ttier\tprobability\tlogit\n"));
+    assert_true(
+        str_starts(rest, "file\tlabel\tsource\tfamily\ttier\tprobability\tlogit\tembedding\n"));
     while (rest.len) {
         struct str line = str_split(&rest, '\n');
         struct str field = {0};
         size_t fields = 0;
         for (; line.len || !fields; fields++)
             field = str_split(&line, '\t');
-        assert_int_equal(fields, 7);
+        assert_int_equal(fields, 8);
         failed += str_equal(field, "-");
         lines++;
     }
