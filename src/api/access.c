@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "access/sender.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -33,6 +34,7 @@ struct api_access {
     const struct clock *clock;
     struct access_keystore *keys; /* NULL: no file of keys */
     struct access_limiter *limiter;
+    struct access_senders senders;
     uint64_t span_seed;
     _Atomic uint64_t span_count;
     _Atomic int64_t keys_checked_us;
@@ -65,6 +67,16 @@ static void log_policy(struct api_access *access)
         log_warn("access.no_keys", "hint=\"aidetect keys create --role predict NAME\"");
 }
 
+/* Without the file numbers are others after a restart: nothing to stop for. */
+static void open_senders(struct api_access *access, const char *path)
+{
+    char quoted[LOG_QUOTED_SIZE];
+    struct err err;
+
+    if (access_senders_open(&access->senders, path, &err) != ST_OK)
+        log_warn("access.senders_not_kept", "error=%s", log_quote(quoted, err.msg));
+}
+
 enum status api_access_open(struct api_access **out, const struct api_options *options,
                             struct err *err)
 {
@@ -88,6 +100,7 @@ enum status api_access_open(struct api_access **out, const struct api_options *o
         api_access_close(access);
         return st;
     }
+    open_senders(access, mine->senders_path);
     log_policy(access);
     *out = access;
     return ST_OK;
@@ -484,6 +497,39 @@ static void record_intent(const struct visit *visit)
                             "the audit log cannot be written, so nothing is changed");
 }
 
+/* ---- whom is it from? ---- */
+
+/* A marketplace that asks for its sellers names them; otherwise it is the key's owner, or whoever
+ * has that address. */
+static bool find_sender(struct visit *visit)
+{
+    struct api_client *client = visit->client;
+    const struct access_senders *senders = &visit->access->senders;
+    struct str named;
+    char detail[96];
+    size_t count = http_request_header_all(&named, 1, visit->request, "X-Sender-ID");
+
+    if (count > 1 || (count == 1 && named.len > ACCESS_SENDER_NAME_MAX)) {
+        (void)snprintf(detail, sizeof detail,
+                       "X-Sender-ID: %zu fields; one of at most %d bytes is taken", count,
+                       ACCESS_SENDER_NAME_MAX);
+        http_request_reject(visit->request, 400, 0, detail);
+        return false;
+    }
+    if (count == 1 && named.len)
+        client->sender = access_sender(senders, ACCESS_SENDER_NAMED,
+                                       (struct bytes){(const uint8_t *)named.at, named.len});
+    else if (client->has_key)
+        client->sender = access_sender(
+            senders, ACCESS_SENDER_KEY,
+            (struct bytes){(const uint8_t *)client->identity.id, strlen(client->identity.id)});
+    else
+        client->sender =
+            access_sender(senders, ACCESS_SENDER_ADDRESS,
+                          (struct bytes){client->address.bytes, sizeof client->address.bytes});
+    return true;
+}
+
 /* ---- the door ---- */
 
 static void judge(struct visit *visit)
@@ -499,7 +545,7 @@ static void judge(struct visit *visit)
     if (route == HTTP_ROUTE_NONE || http_request_allow(visit->request)[0])
         return; /* 404 or 405: nobody will see it */
     visit->route = &api_routes[route];
-    if (check_origin(visit) && check_role(visit) && check_rate(visit))
+    if (check_origin(visit) && check_role(visit) && check_rate(visit) && find_sender(visit))
         record_intent(visit);
 }
 
@@ -536,7 +582,8 @@ bool api_access_answer_preflight(struct api *api, struct http_request *request)
         return false;
     http_answer_field(request, "Access-Control-Allow-Methods", http_request_allow(request));
     http_answer_field(request, "Access-Control-Allow-Headers",
-                      "Content-Type, X-API-Key, Authorization, X-Request-ID, traceparent");
+                      "Content-Type, X-API-Key, Authorization, X-Request-ID, X-Sender-ID, "
+                      "traceparent");
     http_answer_field(request, "Access-Control-Max-Age", "600");
     const struct http_answer answer = {.status = 204, .content_type = "text/plain"};
     http_answer(request, &answer);

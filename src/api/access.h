@@ -18,6 +18,7 @@ struct api_client {
     bool has_key;
     bool is_traced;
     bool log_low_confidence;
+    uint64_t sender; /* whom its photos are from, see access/sender.h */
     struct http_trace trace;
 };
 

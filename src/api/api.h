@@ -10,10 +10,11 @@ struct api;
 
 struct api_access_options {
     struct access_settings settings;
-    const char *keys_path;   /* file of API keys; NULL: there are none */
-    const char *audit_path;  /* file of administrative acts; NULL: they are not recorded */
-    size_t bucket_count;     /* subjects of rate limits that are remembered; 0: 8192 */
-    bool log_low_confidence; /* a line for each prediction of low confidence */
+    const char *keys_path;    /* file of API keys; NULL: there are none */
+    const char *audit_path;   /* file of administrative acts; NULL: they are not recorded */
+    const char *senders_path; /* secret by which senders become numbers; NULL: this process's own */
+    size_t bucket_count;      /* subjects of rate limits that are remembered; 0: 8192 */
+    bool log_low_confidence;  /* a line for each prediction of low confidence */
 };
 
 struct api_options {

@@ -70,4 +70,5 @@ void api_sign_job(struct service_job *job, struct http_request *request)
     job->request_id = http_request_id(request);
     job->trace_id = client->is_traced ? client->trace.trace_id : NULL;
     job->key_id = client->has_key ? client->identity.id : NULL;
+    job->sender = client->sender;
 }

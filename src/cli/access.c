@@ -22,6 +22,7 @@ void cli_access_paths(struct cli_access_paths *out, const struct service_config 
 {
     choose_path(out->keys, config->auth_keys, config->data, "keys.json");
     choose_path(out->audit, config->auth_audit, config->data, "audit.jsonl");
+    choose_path(out->senders, "", config->data, "senders.secret");
 }
 
 void cli_access_options(struct api_options *out, const struct service_config *config,
@@ -30,6 +31,7 @@ void cli_access_options(struct api_options *out, const struct service_config *co
     out->access = (struct api_access_options){
         .keys_path = paths->keys,
         .audit_path = paths->audit,
+        .senders_path = paths->senders,
         .bucket_count = (size_t)config->rate_buckets,
         .log_low_confidence = config->log_low_confidence,
     };

@@ -10,9 +10,11 @@
 struct cli_access_paths {
     char keys[CLI_ACCESS_PATH_SIZE];
     char audit[CLI_ACCESS_PATH_SIZE];
+    char senders[CLI_ACCESS_PATH_SIZE];
 };
 
-/* The files of keys and of administrative acts: as set, else in the data folder. */
+/* The files of keys and of administrative acts: as set, else in the data folder, where the secret
+ * of senders is. */
 void cli_access_paths(struct cli_access_paths *out, const struct service_config *config);
 /* Access and TLS of `serve`.  `out` borrows the texts of both others. */
 void cli_access_options(struct api_options *out, const struct service_config *config,

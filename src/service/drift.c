@@ -63,18 +63,6 @@ void service_drift_open(struct service *service)
     service->options.drift = NULL; /* it was the caller's */
 }
 
-/* Equal for photos of one client; 0 without a key. */
-static uint64_t sender_of(const char *key_id)
-{
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-
-    if (!key_id || !key_id[0])
-        return 0;
-    for (; *key_id; key_id++)
-        hash = (hash ^ (uint8_t)*key_id) * 1099511628211u;
-    return hash >> 1; /* a whole number in files as well */
-}
-
 void service_drift_watch(struct service *service, const struct service_job *job)
 {
     const struct service_verdict *verdict = &job->verdict;
@@ -88,7 +76,7 @@ void service_drift_watch(struct service *service, const struct service_job *job)
     struct drift_prediction prediction = {
         .sample = {.time_us = clock_utc_us(service->options.clock),
                    .probability = verdict->probability,
-                   .group = sender_of(job->key_id),
+                   .group = job->sender,
                    .embedding = verdict->embedding},
         .model_hash = job->prediction.model_hash,
         .request_id = job->request_id,

@@ -14,6 +14,7 @@
 #define SD_LEAST   0.05 /* of a feature that hardly varies */
 #define SEED       0x7265706c6179u
 
+/* Of records of a version that kept no sender. */
 static uint64_t hash_of(const char *text)
 {
     uint64_t hash = 14695981039346656037u; /* FNV-1a */
@@ -39,7 +40,7 @@ static struct drift_sample sample_of(const struct service_record *record, double
         .probability = CLAMP(record->probability, 0.0, 1.0),
         .ai_generated = drift_is_ai(record->probability, threshold),
         .low = drift_is_low(record->probability, threshold),
-        .group = hash_of(record->key_id),
+        .group = record->sender ? (uint64_t)record->sender : hash_of(record->key_id),
         .embedding = (uint64_t)record->embedding,
     };
 

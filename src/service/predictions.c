@@ -181,6 +181,7 @@ static const struct {
     {"decision", "STRING", "real, unsure or ai_generated; unknown: logged before there were three"},
     {"embedding", "STRING",
      "what it looks like: 16 hexadecimal digits, the last one first; or empty"},
+    {"sender", "STRING", "equal for photos of one sender: 16 hexadecimal digits; empty: not known"},
 };
 
 void service_predictions_write_head(struct buf *out, enum service_predictions_format format)
@@ -222,11 +223,11 @@ static const char *evidence_text(char out[EVIDENCE_SIZE], int64_t evidence)
     return out;
 }
 
-static const char *embedding_text(char out[DIGITS_SIZE], int64_t embedding)
+static const char *digits_of(char out[DIGITS_SIZE], int64_t number)
 {
     out[0] = '\0';
-    if (embedding)
-        (void)snprintf(out, DIGITS_SIZE, "%016" PRIx64, (uint64_t)embedding);
+    if (number)
+        (void)snprintf(out, DIGITS_SIZE, "%016" PRIx64, (uint64_t)number);
     return out;
 }
 
@@ -254,7 +255,7 @@ static void write_csv(struct buf *out, const struct service_record *r)
 {
     char time[TIME_SIZE];
     char evidence[EVIDENCE_SIZE];
-    char digits[DIGITS_SIZE];
+    char embedding[DIGITS_SIZE], sender[DIGITS_SIZE];
 
     buf_printf(out, "%s,%" PRId64 ",", time_text(time, r->time_us), r->time_us);
     add_csv_text(out, r->request_id);
@@ -263,11 +264,11 @@ static void write_csv(struct buf *out, const struct service_record *r)
                word_of(verdicts, ARRAY_LEN(verdicts), r->ai_generated), r->probability,
                word_of(confidences, ARRAY_LEN(confidences), r->confidence), r->threshold);
     add_csv_text(out, r->model_version);
-    buf_printf(out, ",%s,%" PRId64 ",%" PRId64 ",%s,%s,%" PRId64 ",%" PRId64 ",%.10g,%s,%s\n",
+    buf_printf(out, ",%s,%" PRId64 ",%" PRId64 ",%s,%s,%" PRId64 ",%" PRId64 ",%.10g,%s,%s,%s\n",
                r->model_hash, r->queue_us, r->inference_us, r->key_id,
                evidence_text(evidence, r->evidence), r->run, r->sequence, r->sample_rate,
                word_of(decisions, ARRAY_LEN(decisions), r->decision),
-               embedding_text(digits, r->embedding));
+               digits_of(embedding, r->embedding), digits_of(sender, r->sender));
 }
 
 static void write_json(struct buf *out, const struct service_record *r)
@@ -296,7 +297,8 @@ static void write_json(struct buf *out, const struct service_record *r)
     json_set_int(value, "sequence", r->sequence);
     json_set_number(value, "sample_rate", r->sample_rate);
     json_set_str(value, "decision", word_of(decisions, ARRAY_LEN(decisions), r->decision));
-    json_set_str(value, "embedding", embedding_text(text, r->embedding));
+    json_set_str(value, "embedding", digits_of(text, r->embedding));
+    json_set_str(value, "sender", digits_of(text, r->sender));
     json_write(out, value, 0);
     buf_add_str(out, "\n");
     json_free(value);

@@ -41,6 +41,7 @@ static const struct column {
     {"sample_rate", REAL, offsetof(struct service_record, sample_rate), true},
     {"decision", INT, offsetof(struct service_record, decision), true},
     {"embedding", INT, offsetof(struct service_record, embedding), true},
+    {"sender", INT, offsetof(struct service_record, sender), true},
 #undef COLUMN
 };
 _Static_assert(ARRAY_LEN(columns) == SERVICE_RECORD_COLUMNS, "one row for each column");
@@ -123,9 +124,10 @@ static enum status insert(struct store *store, void *payload, struct err *err)
     static const char sql[] =
         "INSERT INTO predictions (run, sequence, time_us, request_id, photo_sha256, photo_bytes, "
         "width, height, probability, ai_generated, confidence, threshold, model_version, "
-        "model_hash, queue_us, inference_us, key_id, evidence, sample_rate, decision, embedding) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-        "$19, $20, $21) "
+        "model_hash, queue_us, inference_us, key_id, evidence, sample_rate, decision, embedding, "
+        "sender) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
+        "$17, $18, "
+        "$19, $20, $21, $22) "
         "ON CONFLICT (run, sequence) DO NOTHING";
     const struct insertion *insertion = payload;
 

@@ -6,7 +6,7 @@
 #include "store/store.h"
 
 #define SERVICE_RECORD_TEXT_SIZE  72
-#define SERVICE_RECORD_COLUMNS    21
+#define SERVICE_RECORD_COLUMNS    22
 #define SERVICE_RECORD_LINE_BYTES 4096 /* of a spooled record at most */
 
 struct service_record {
@@ -25,6 +25,7 @@ struct service_record {
     int64_t evidence;                      /* a set of bits, see service_quality_name */
     double sample_rate; /* the photo was kept for review with this probability; 0: it was not */
     int64_t decision;   /* 0 real, 1 unsure, 2 ai_generated; -1: of a version that knew two */
+    int64_t sender;     /* whom the photo is from, see access/sender.h; 0: not known */
     int64_t embedding;  /* the bits of detect_result's; 0: none */
 };
 
@@ -37,7 +38,7 @@ void service_record_values(struct store_value out[SERVICE_RECORD_COLUMNS],
 #define SERVICE_RECORD_SELECT                                                                      \
     "SELECT run, sequence, time_us, request_id, photo_sha256, photo_bytes, width, height, "        \
     "probability, ai_generated, confidence, threshold, model_version, model_hash, queue_us, "      \
-    "inference_us, key_id, evidence, sample_rate, decision, embedding FROM predictions "
+    "inference_us, key_id, evidence, sample_rate, decision, embedding, sender FROM predictions "
 void service_record_read_row(struct service_record *out, const struct store_row *row);
 /* All of them or none, those that are already there are left out. */
 enum status service_record_insert(struct store *store, const struct service_record *records,

@@ -52,6 +52,7 @@ static void record(struct service *service, const struct service_job *job)
         .evidence = verdict->quality,
         .decision = verdict->decision,
         .embedding = (int64_t)verdict->embedding,
+        .sender = (int64_t)(job->sender & INT64_MAX),
     };
     char hash[HASH_HEX_SIZE];
     struct service_faults faults;

@@ -192,6 +192,7 @@ struct service_job {
     const char *request_id;                      /* for the prediction log; NULL: none */
     const char *trace_id;                        /* of its request; NULL: none */
     const char *key_id;                          /* of the client\'s API key; NULL: none */
+    uint64_t sender;                             /* whom the photo is from; 0: not known */
     struct service_explanation *explanation;     /* SERVICE_EXPLAIN only: the caller's */
     void *payload;                               /* the caller's */
     bool (*gone)(const struct service_job *job); /* nobody waits any more?  may be NULL */

@@ -34,5 +34,7 @@ const struct store_migration store_migrations[] = {
      "ALTER TABLE predictions ADD COLUMN decision BIGINT NOT NULL DEFAULT -1"},
     {4, "predictions: embeddings", /* 16 numbers of 4 bits; 0: none */
      "ALTER TABLE predictions ADD COLUMN embedding BIGINT NOT NULL DEFAULT 0"},
+    {5, "predictions: senders", /* 0: not known */
+     "ALTER TABLE predictions ADD COLUMN sender BIGINT NOT NULL DEFAULT 0"},
 };
 const size_t store_migration_count = ARRAY_LEN(store_migrations);

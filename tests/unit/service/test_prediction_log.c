@@ -31,6 +31,7 @@ static struct service_record record_of(const struct fixture *fixture, int64_t nu
         .inference_us = 9,
         .evidence = 5,
         .decision = 2,
+        .sender = 77,
         .embedding = INT64_C(-0x123456789abcdef),
     };
 
@@ -107,7 +108,7 @@ static void test_closing_writes_everything(void **state)
     assert_int_equal(ask(fixture, "SELECT count(DISTINCT sequence) FROM predictions"), 117);
     assert_int_equal(ask(fixture, "SELECT count(*) FROM predictions WHERE request_id = 'req?' AND "
                                   "evidence = 5 AND probability = 0.25 AND decision = 2 AND "
-                                  "embedding = -81985529216486895"),
+                                  "embedding = -81985529216486895 AND sender = 77"),
                      117);
 }
 
