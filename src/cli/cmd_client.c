@@ -375,6 +375,7 @@ static enum status open_http(struct client_run *run, struct err *err)
         .timeout_ms = (unsigned)cli_int(run->arguments, "timeout") * 1000,
         .retries = (unsigned)cli_int(run->arguments, "retries"),
         .api_key = key ? key : getenv("AIDETECT_API_KEY"),
+        .sender = cli_text(run->arguments, "sender"),
         .user_agent = "aidetect/" AIDETECT_VERSION,
     };
 

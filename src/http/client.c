@@ -94,6 +94,8 @@ enum status http_client_open(struct http_client **out, const struct http_client_
     add_field(client, "Expect", ""); /* no waiting for 100: the answer to a form comes at once */
     if (own->api_key)
         add_field(client, "X-API-Key", own->api_key);
+    if (own->sender)
+        add_field(client, "X-Sender-ID", own->sender);
     set_up(client);
     *out = client;
     return ST_OK;

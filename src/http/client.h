@@ -14,6 +14,7 @@ struct http_client_options {
     unsigned retries;            /* after answers 429 and 503 */
     size_t answer_bytes_max;     /* [16 MB] */
     const char *api_key;         /* sent as X-API-Key [none] */
+    const char *sender;          /* sent as X-Sender-ID [none] */
     const char *user_agent;      /* [none] */
     uint64_t seed;               /* of the jitter */
     /* Waits between attempts [the system's clock]; a test counts instead. */

@@ -92,12 +92,13 @@ def usage(run, url, files):
 
 class Busy(http.server.BaseHTTPRequestHandler):
     """Busy as often as the path says: /STATUS/TIMES; then a verdict about the bytes it got."""
-    asked, keys, bodies = {}, [], []
+    asked, keys, senders, bodies = {}, [], [], []
 
     def do_POST(self):
         status, times = self.path.split("/")[1:3]
         body = self.rfile.read(int(self.headers["Content-Length"]))
         Busy.keys.append(self.headers["X-API-Key"])
+        Busy.senders.append(self.headers["X-Sender-ID"])
         Busy.bodies.append(body.split(b"\r\n\r\n", 1)[1].rsplit(b"\r\n--", 1)[0])
         Busy.asked[self.path] = Busy.asked.get(self.path, 0) + 1
         busy = Busy.asked[self.path] <= int(times)
@@ -132,7 +133,9 @@ def busy(run, photo):
                              env={"AIDETECT_API_KEY": "secret-2"})
         check(code == 2 and "the service answered 503: no time" in err, err)
         check(Busy.asked["/503/9/predict"] == 2 and Busy.keys[-1] == "secret-2", Busy.asked)
-        code, out, err = run(f"{url}/500/1", photo)
+        check(Busy.senders[-1] is None, Busy.senders)
+        code, out, err = run(f"{url}/500/1", photo, "--sender", "seller 17")
+        check(Busy.senders[-1] == "seller 17", Busy.senders)
         check(code == 2 and Busy.asked["/500/1/predict"] == 1, Busy.asked)
         code, out, err = run(f"{url}/200/0", photo)
         check(code == 2 and "not JSON" in err, err)
