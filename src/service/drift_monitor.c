@@ -602,10 +602,14 @@ size_t drift_monitor_examples(char out[DRIFT_EXAMPLES_MAX][DRIFT_ID_SIZE],
     size_t found = 0;
 
     (void)pthread_mutex_lock(&monitor->lock);
+    bool by_look = monitor->alarmed && monitor->alarm.detector == DRIFT_BY_EMBEDDING;
     for (size_t i = monitor->window.count; i-- > 0 && found < DRIFT_EXAMPLES_MAX;) {
-        double probability = drift_window_at(&monitor->window, i)->probability;
+        const struct drift_sample *sample = drift_window_at(&monitor->window, i);
         const char *id = monitor->ids[drift_window_place(&monitor->window, i)];
-        if (id[0] && probability >= low && (probability < top || top >= 1))
+        bool speaks = by_look
+                          ? drift_watch_speaks(&monitor->watch, &monitor->alarm, sample)
+                          : sample->probability >= low && (sample->probability < top || top >= 1);
+        if (id[0] && speaks)
             memcpy(out[found++], id, DRIFT_ID_SIZE);
     }
     (void)pthread_mutex_unlock(&monitor->lock);

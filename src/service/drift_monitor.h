@@ -85,7 +85,8 @@ struct drift_status {
 void drift_monitor_read(struct drift_status *out, struct drift_monitor *monitor);
 /* False while there is no baseline or no prediction. */
 bool drift_monitor_diagnose(struct drift_diagnosis *out, struct drift_monitor *monitor) MUST_USE;
-/* Requests of the window with a probability from `low` to below `top` (1 included), the latest
- * first; returns how many. */
+/* Requests of the window with a probability from `low` to below `top` (1 included), or, while an
+ * alarm of embeddings holds, of photos that look like what made it; the latest first.  Returns how
+ * many. */
 size_t drift_monitor_examples(char out[DRIFT_EXAMPLES_MAX][DRIFT_ID_SIZE],
                               struct drift_monitor *monitor, double low, double top);

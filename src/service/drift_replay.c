@@ -268,15 +268,24 @@ static void classify(struct drift_replay *out, const struct running *running,
 
 /* ---- examples ---- */
 
-/* The latest photos with a probability in the range that grew. */
+static bool is_by_look(const struct drift_replay *replay)
+{
+    return replay->status.alarmed && replay->status.alarm.detector == DRIFT_BY_EMBEDDING;
+}
+
+/* The latest photos with a probability in the range that grew, or that look like what made the
+ * alarm. */
 static void find_examples(struct drift_replay *out, const struct running *running)
 {
     const struct drift_diagnosis *diagnosis = &out->diagnosis;
+    bool by_look = is_by_look(out);
 
     for (size_t i = running->window.count; i-- > 0 && out->example_count < DRIFT_EXAMPLES_MAX;) {
         const struct drift_sample *sample = drift_window_at(&running->window, i);
         size_t place = drift_window_place(&running->window, i);
-        if (sample->probability < diagnosis->more_low || sample->probability > diagnosis->more_top)
+        if (by_look ? !drift_watch_speaks(&running->watch, &out->status.alarm, sample)
+                    : sample->probability < diagnosis->more_low ||
+                          sample->probability > diagnosis->more_top)
             continue;
         memcpy(out->examples[out->example_count], running->kept[place].request, DRIFT_ID_SIZE);
         memcpy(out->example_photos[out->example_count], running->kept[place].photo, DRIFT_ID_SIZE);
@@ -349,7 +358,7 @@ enum status drift_replay_run(struct drift_replay *out, struct store *store,
     if (st == ST_OK) {
         conclude(out, running, baseline);
         classify(out, running, baseline);
-        if (out->diagnosed && out->diagnosis.story != DRIFT_AS_BEFORE)
+        if (out->diagnosed && (out->diagnosis.story != DRIFT_AS_BEFORE || is_by_look(out)))
             find_examples(out, running);
     }
     out->window = running->window;

@@ -19,6 +19,7 @@
 static struct json *write_alarm(const struct drift_alarm *alarm)
 {
     struct json *value = json_new_object();
+    struct json *direction = json_new_array();
 
     json_set_int(value, "detector", alarm->detector);
     json_set_number(value, "value", alarm->value);
@@ -26,6 +27,9 @@ static struct json *write_alarm(const struct drift_alarm *alarm)
     json_set_int(value, "bet", alarm->bet);
     json_set_int(value, "time_us", alarm->time_us);
     json_set_int(value, "since_us", alarm->since_us);
+    for (unsigned i = 0; i < DRIFT_EMBEDDING; i++)
+        json_append_number(direction, alarm->direction[i]);
+    json_set(value, "direction", direction);
     return value;
 }
 
@@ -99,6 +103,11 @@ static bool read_alarm(struct drift_alarm *out, const struct json *object)
 
     alarm.detector = (enum drift_detector)detector;
     alarm.bet = (unsigned)bet;
+    for (unsigned i = 0; i < DRIFT_EMBEDDING; i++) { /* older states have none */
+        double along = json_number_or(json_at(json_get(object, "direction"), i), 0);
+        fine = fine && fabs(along) <= 1 + 1e-6;
+        alarm.direction[i] = along;
+    }
     *out = alarm;
     return fine;
 }

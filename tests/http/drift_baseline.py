@@ -41,12 +41,17 @@ def command(server, *arguments):
     return done.returncode, done.stdout, done.stderr
 
 
-def fill_log(server, verdict, count, first_us, embedding=lambda: 0):
-    """A calm time: two thirds real, a third AI-generated, one prediction every two seconds."""
+def drawn(rng, i):
+    """Two thirds real, a third AI-generated."""
+    return rng.betavariate(1.2, 9) if i % 3 else rng.betavariate(7, 1)
+
+
+def fill_log(server, verdict, count, first_us, probability=drawn, embedding=lambda: 0):
+    """A calm time: one prediction every two seconds."""
     rng = random.Random(4)
     rows = []
     for i in range(count):
-        p = rng.betavariate(1.2, 9) if i % 3 else rng.betavariate(7, 1)
+        p = probability(rng, i)
         rows.append((1, i, first_us + i * 2000000, f"calm-{i}", "0" * 64, 60000, 640, 480, p,
                      p >= verdict["threshold"], 2, verdict["threshold"], verdict["model_version"],
                      verdict["model_hash"], 0, 1, "", 0, embedding()))
