@@ -9,19 +9,10 @@
 
 static const double memories[DRIFT_DIRECTIONS] = {250, 1000, 4000, 16000}; /* units */
 
-static double length_of(const double vector[DRIFT_EMBEDDING])
-{
-    double square = 0;
-
-    for (unsigned i = 0; i < DRIFT_EMBEDDING; i++)
-        square += vector[i] * vector[i];
-    return sqrt(square);
-}
-
 void drift_direction_open(struct drift_direction *direction, const struct drift_embedding *normal,
                           bool grouped, double run_length)
 {
-    double longest = DRIFT_EMBEDDING_REACH + length_of(normal->units[grouped].mean);
+    double longest = DRIFT_EMBEDDING_REACH + drift_embedding_length(normal->units[grouped].mean);
 
     *direction = (struct drift_direction){
         .normal = *normal,
@@ -57,7 +48,7 @@ static double factor_of(const struct drift_direction *direction, unsigned bet,
 {
     const double *mean = direction->bets[bet].mean;
     double radius = direction->normal.units[direction->grouped].radius;
-    double length = length_of(mean), along = 0;
+    double length = drift_embedding_length(mean), along = 0;
     double stake = stake_of(direction, length, memories[bet]);
 
     for (unsigned i = 0; i < DRIFT_EMBEDDING; i++)
@@ -100,7 +91,7 @@ static const struct drift_direction_bet *leader_of(const struct drift_direction 
 void drift_direction_of(double out[DRIFT_EMBEDDING], const struct drift_direction *direction)
 {
     const double *mean = leader_of(direction)->mean;
-    double length = length_of(mean);
+    double length = drift_embedding_length(mean);
 
     for (unsigned i = 0; i < DRIFT_EMBEDDING; i++)
         out[i] = length > 0 ? mean[i] / length : 0;

@@ -18,7 +18,7 @@ void drift_embedding_unpack(double out[DRIFT_EMBEDDING], uint64_t packed)
         out[i] = (double)((packed >> (4 * i)) & 15) / 2 - 4;
 }
 
-static double length_of(const double vector[DRIFT_EMBEDDING])
+double drift_embedding_length(const double vector[DRIFT_EMBEDDING])
 {
     double square = 0;
 
@@ -37,7 +37,7 @@ static void whiten(double out[DRIFT_EMBEDDING], const struct drift_embedding *em
             rest -= embedding->factor[i][k] * out[k];
         out[i] = rest / embedding->factor[i][i];
     }
-    double length = length_of(out);
+    double length = drift_embedding_length(out);
     for (unsigned i = 0; length > DRIFT_EMBEDDING_REACH && i < DRIFT_EMBEDDING; i++)
         out[i] *= DRIFT_EMBEDDING_REACH / length;
 }
@@ -113,7 +113,7 @@ static struct drift_embedding_units fit_units(struct walk walk, size_t count)
         next_unit(unit, &walk);
         for (unsigned i = 0; i < DRIFT_EMBEDDING; i++)
             out.mean[i] += unit[i] / (double)count;
-        square += pow(length_of(unit), 2) / (double)count;
+        square += pow(drift_embedding_length(unit), 2) / (double)count;
     }
     walk = from;
     for (size_t b = 0; b < block_count; b++) {
@@ -123,10 +123,10 @@ static struct drift_embedding_units fit_units(struct walk walk, size_t count)
             for (unsigned i = 0; i < DRIFT_EMBEDDING; i++)
                 off[i] += (unit[i] - out.mean[i]) / (double)block;
         }
-        blocks += pow(length_of(off), 2) / (double)(block_count - 1);
+        blocks += pow(drift_embedding_length(off), 2) / (double)(block_count - 1);
     }
     double n = (double)block_count;
-    double expected = fmax(0, square - pow(length_of(out.mean), 2)) / (double)block;
+    double expected = fmax(0, square - pow(drift_embedding_length(out.mean), 2)) / (double)block;
     bool wanders = blocks > expected * (1 + 3 * sqrt(2 / (n * DRIFT_EMBEDDING)));
     out.radius = RADII * sqrt(fmax(blocks, expected) / n);
     out.radius += wanders ? DEVIATIONS * sqrt(blocks - expected) : 0;
@@ -189,7 +189,7 @@ static bool read_units(struct drift_embedding_units *out, const struct json *sav
                        const char *mean, const char *radius)
 {
     return read_numbers(out->mean, DRIFT_EMBEDDING, json_get(saved, mean)) &&
-           length_of(out->mean) <= DRIFT_EMBEDDING_REACH &&
+           drift_embedding_length(out->mean) <= DRIFT_EMBEDDING_REACH &&
            json_get_number(&out->radius, saved, radius) && out->radius >= 0 &&
            out->radius <= DRIFT_EMBEDDING_REACH;
 }

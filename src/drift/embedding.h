@@ -13,6 +13,8 @@
 /* The places that a sample's embedding packs, in deviations, -4 to 3.5. */
 void drift_embedding_unpack(double out[DRIFT_EMBEDDING], uint64_t packed);
 
+double drift_embedding_length(const double vector[DRIFT_EMBEDDING]);
+
 /* Of what counts as one, a sample or all of a sender in a minute. */
 struct drift_embedding_units {
     double mean[DRIFT_EMBEDDING]; /* of whitened, cut vectors */
