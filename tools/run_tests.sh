@@ -11,6 +11,9 @@ if [ "${1:-}" = --only ]; then
     shift 2
 fi
 
+# Read by programs of the preset "thread" only.
+export TSAN_OPTIONS="suppressions=$PWD/tests/support/thread.supp allocator_may_return_null=1"
+
 passed=0 failed=0 skipped=0
 for preset in "$@"; do
     build=build/$preset

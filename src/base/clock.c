@@ -12,14 +12,24 @@ static int64_t read_us(clockid_t id)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+static int64_t now_us(const struct clock *clock, clockid_t id)
+{
+    return clock->manual_us ? __atomic_load_n(clock->manual_us, __ATOMIC_RELAXED) : read_us(id);
+}
+
+void clock_move(const struct clock *clock, int64_t by_us)
+{
+    __atomic_fetch_add(clock->manual_us, by_us, __ATOMIC_RELAXED);
+}
+
 int64_t clock_monotonic_us(const struct clock *clock)
 {
-    return clock->manual_us ? *clock->manual_us : read_us(CLOCK_MONOTONIC);
+    return now_us(clock, CLOCK_MONOTONIC);
 }
 
 int64_t clock_utc_us(const struct clock *clock)
 {
-    return clock->manual_us ? *clock->manual_us : read_us(CLOCK_REALTIME);
+    return now_us(clock, CLOCK_REALTIME);
 }
 
 int64_t clock_thread_cpu_us(void)

@@ -1,5 +1,5 @@
 /* base/clock.h - time as a parameter: the system's clock, or one that a test moves by hand.
- * Thread-safe for the system clock; a manual clock is moved by one thread. */
+ * Thread-safe. */
 #pragma once
 
 #include "base/base.h"
@@ -10,6 +10,8 @@ struct clock {
 };
 
 extern const struct clock clock_system;
+/* Of a manual clock, while others read it. */
+void clock_move(const struct clock *clock, int64_t by_us);
 
 /* Microseconds since an arbitrary start, never goes back: for durations and deadlines. */
 int64_t clock_monotonic_us(const struct clock *clock);

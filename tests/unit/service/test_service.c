@@ -370,7 +370,7 @@ static void test_deadline_in_the_queue(void **state)
     wait_for(&world.inside, 1);
     assert_int_equal(service_submit(service, &late, &err), ST_OK);
     (void)pthread_mutex_lock(&world.lock); /* the worker reads the clock after the gate opens */
-    now_us += 1001 * 1000;
+    clock_move(&manual_clock, 1001 * 1000);
     (void)pthread_mutex_unlock(&world.lock);
     set_gate(false);
     wait_for(&world.done, 2);
@@ -644,7 +644,7 @@ static void test_a_standing_queue_refuses(void **state)
     for (size_t i = 1; i < 11; i++)
         assert_int_equal(service_submit(service, &jobs[i], &err), ST_OK);
     (void)pthread_mutex_lock(&world.lock);
-    now_us += 200 * 1000; /* the first photo takes this long, and the queue stands as long */
+    clock_move(&manual_clock, 200 * 1000); /* the first photo takes this long, and the queue stands as long */
     (void)pthread_mutex_unlock(&world.lock);
     service_set_queue(service, 16, 0, 600000);
     assert_true(service_longest_busy_us(service) == 200 * 1000);
@@ -657,7 +657,7 @@ static void test_a_standing_queue_refuses(void **state)
     for (size_t i = 1; i < 11; i++)
         assert_int_equal(service_submit(service, &jobs[i], &err), ST_OK); /* a burst */
     (void)pthread_mutex_lock(&world.lock);
-    now_us += 200 * 1000;
+    clock_move(&manual_clock, 200 * 1000);
     (void)pthread_mutex_unlock(&world.lock);
     assert_int_equal(service_submit(service, &jobs[11], &err), ST_BUSY);
     assert_non_null(strstr(err.msg, "overloaded"));
