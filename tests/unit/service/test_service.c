@@ -644,7 +644,8 @@ static void test_a_standing_queue_refuses(void **state)
     for (size_t i = 1; i < 11; i++)
         assert_int_equal(service_submit(service, &jobs[i], &err), ST_OK);
     (void)pthread_mutex_lock(&world.lock);
-    clock_move(&manual_clock, 200 * 1000); /* the first photo takes this long, and the queue stands as long */
+    clock_move(&manual_clock,
+               200 * 1000); /* the first photo takes this long, and the queue stands as long */
     (void)pthread_mutex_unlock(&world.lock);
     service_set_queue(service, 16, 0, 600000);
     assert_true(service_longest_busy_us(service) == 200 * 1000);
