@@ -2,6 +2,7 @@
  * Owns the daemon and its connections.  Must not know what routes do.
  * Threads: the callbacks run on the daemon's threads; http_answer, quiesce and wait_idle on any. */
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -36,6 +37,7 @@ struct http_server {
     _Atomic size_t bodies_bytes; /* announced bodies under way */
     _Atomic bool quiet;          /* quiesced */
     int listen_fd;               /* the daemon's until it is quiesced */
+    int nowhere_fd;              /* its number afterwards; 0: there is none */
     pthread_mutex_t lock;        /* guards the counts */
     pthread_cond_t idle;         /* one of them became 0 */
     size_t active_count;         /* requests */
@@ -677,13 +679,30 @@ int http_server_listen_fd(const struct http_server *server)
     return server->listen_fd;
 }
 
+/* Connections are refused from now on, unless a successor has the socket, too.  But the daemon's
+ * thread may still use the number, so it must not become another file's before that has ended: it
+ * stands for a socket that nobody reaches. */
+static void let_go(struct http_server *server, int listen_fd)
+{
+    int nowhere = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (nowhere >= 0 && dup2(nowhere, listen_fd) == listen_fd) {
+        (void)fcntl(listen_fd, F_SETFD, FD_CLOEXEC);
+        server->nowhere_fd = listen_fd;
+    } else {
+        (void)close(listen_fd);
+    }
+    if (nowhere >= 0)
+        (void)close(nowhere);
+}
+
 void http_server_quiesce(struct http_server *server)
 {
     if (atomic_exchange(&server->quiet, true))
         return;
     MHD_socket listen_fd = MHD_quiesce_daemon(server->daemon);
     if (listen_fd != MHD_INVALID_SOCKET)
-        (void)close(listen_fd);
+        let_go(server, listen_fd);
 }
 
 void http_server_close(struct http_server *server)
@@ -694,6 +713,8 @@ void http_server_close(struct http_server *server)
         http_server_quiesce(server);
         MHD_stop_daemon(server->daemon);
     }
+    if (server->nowhere_fd)
+        (void)close(server->nowhere_fd);
     http_watch_stop(&server->watchlist);
     http_tls_close(server->tls);
     http_pool_fini(&server->pool);
