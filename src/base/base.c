@@ -53,16 +53,17 @@ struct str str_of(const char *text)
     return (struct str){.at = text, .len = strlen(text)};
 }
 
+/* memcmp takes no NULL, which an empty text may be. */
 bool str_equal(struct str a, const char *b)
 {
-    return a.len == strlen(b) && memcmp(a.at, b, a.len) == 0;
+    return a.len == strlen(b) && (a.len == 0 || memcmp(a.at, b, a.len) == 0);
 }
 
 bool str_starts(struct str text, const char *prefix)
 {
     size_t len = strlen(prefix);
 
-    return text.len >= len && memcmp(text.at, prefix, len) == 0;
+    return len == 0 || (text.len >= len && memcmp(text.at, prefix, len) == 0);
 }
 
 struct str str_split(struct str *rest, char separator)

@@ -54,6 +54,9 @@ static void test_views(void **state)
     assert_false(str_equal(str_of("ab"), "abc"));
     assert_false(str_equal(str_of("ab"), "a"));
     assert_true(str_equal(str_of(""), ""));
+    assert_true(str_equal((struct str){NULL, 0}, ""));
+    assert_false(str_equal((struct str){NULL, 0}, "a"));
+    assert_true(str_starts((struct str){NULL, 0}, ""));
     assert_true(str_starts(str_of("network line"), "network"));
     assert_false(str_starts(str_of("net"), "network"));
     assert_true(str_starts(str_of(""), ""));
