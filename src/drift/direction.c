@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#define FACTOR_LEAST 0.1
+#define FACTOR_LEAST 0.1 /* of a bet, before it is divided for the radius */
 #define EVIDENCE_TOP 1e15
 #define GAIN_TOP     1e6
 #define PLACE_TOP    (2 * DRIFT_EMBEDDING_REACH)

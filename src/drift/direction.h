@@ -20,7 +20,7 @@ struct drift_direction_bet {
 struct drift_direction {
     struct drift_embedding normal;
     bool grouped;
-    double theta_max; /* length, so that no factor is below 0.1 */
+    double theta_max; /* length, so that no bet loses more than 0.9 */
     double limit;     /* wanted run length, units */
     double value;     /* average of the evidence */
     struct drift_direction_bet bets[DRIFT_DIRECTIONS];

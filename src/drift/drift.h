@@ -32,7 +32,7 @@ struct drift_sample {
     double probability; /* of "AI-generated", in [0, 1] */
     bool ai_generated;  /* what was answered */
     bool low;           /* low confidence */
-    uint64_t group;     /* of the sender: equal for photos of one API key; 0: unknown */
+    uint64_t group;     /* of the sender: equal for all of their photos; 0: unknown */
     uint64_t embedding; /* packed, see drift/embedding.h; 0: none */
     float features[DRIFT_FEATURES];
 };

@@ -10,8 +10,8 @@
 #define SPARE        8u  /* directions carried along, so that the last wanted one is found sooner */
 #define ROUNDS       100 /* each shrinks what does not belong by the ratio of two variances */
 #define SWEEPS       30  /* of rotations: a few are enough */
-#define DUST         1e-14
-#define VARIANCE_MIN 1e-9 /* of the largest one */
+#define DUST         1e-14 /* of the sum of variances */
+#define VARIANCE_MIN 1e-9  /* of the largest one */
 #define SIDE         (TRAIN_PRINCIPAL_MAX + SPARE)
 
 /* A constant one is one more column: the last row of the moments then holds sums of columns. */
@@ -69,7 +69,6 @@ static bool centre(double *matrix, size_t columns)
 
     for (size_t i = 0; i < columns; i++)
         all += matrix[i * stride + i] / total;
-
     for (size_t i = 0; i < columns; i++)
         for (size_t k = 0; k <= i; k++) {
             double *at = &matrix[i * stride + k];

@@ -77,6 +77,33 @@ static void test_broken_minutes_are_refused(void **state)
     assert_false(is_taken("{\"minute\":5,\"groups\":[[7,1,1,0.5,2,1],[7,1,1,0.5,2,1]]}"));
 }
 
+/* What a sender's photos look like is their mean: the sum of places, and how many have any. */
+static void test_places_are_added_up(void **state)
+{
+    (void)state;
+    static struct drift_burst burst, again;
+    struct drift_sample sample = sample_of(0.5, 1, 7);
+    const struct drift_burst_group *group = NULL;
+
+    burst = again = (struct drift_burst){0};
+    for (int i = 0; i < 3; i++) {
+        sample.embedding = i == 2 ? 0 : UINT64_C(0x888888888888888c); /* 2 deviations, then 0 */
+        group = drift_burst_add(&burst, &sample);
+    }
+    assert_int_equal(group->embedded, 2);
+    assert_true(group->places[0] == 4 && group->places[1] == 0);
+    struct json *saved = drift_burst_save(&burst);
+    assert_true(drift_burst_restore(&again, saved));
+    json_free(saved);
+    assert_int_equal(again.groups[0].embedded, 2);
+    assert_true(again.groups[0].places[0] == 4);
+    assert_false(is_taken("{\"minute\":5,\"groups\":[[7,1,1,0.5,2,1]],\"places\":[[1,9]]}"));
+    assert_false(is_taken("{\"minute\":5,\"groups\":[[7,1,1,0.5,2,1]],\"places\":"
+                          "[[2,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]]}")); /* 2 of 1 */
+    assert_false(is_taken("{\"minute\":5,\"groups\":[[7,1,1,0.5,2,1]],\"places\":"
+                          "[[1,4.1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]]}")); /* over 4 deviations */
+}
+
 /* ---- detectors before traffic in bursts ---- */
 
 struct traffic {
@@ -148,6 +175,34 @@ static void test_bursts_hide_no_new_generator(void **state)
     drift_trial_close(trial);
 }
 
+/* The new generator is judged like the others, but its photos look different. */
+static void test_bursts_hide_no_new_looks(void **state)
+{
+    struct traffic traffic = {0};
+    const struct drift_change change = {.scenario = DRIFT_MIXTURE, .share = 0.5};
+    struct rng rng = rng_seed(8);
+
+    (void)state;
+    drift_synthetic_open(&traffic.synthetic, 100000, rng_seed(2));
+    memcpy(traffic.synthetic.scores[DRIFT_POOL_NEW], traffic.synthetic.scores[DRIFT_POOL_AI],
+           100000 * sizeof(float));
+    for (unsigned k = 0; k < DRIFT_POOL_COUNT; k++) {
+        uint64_t *embeddings = mem_alloc(100000, sizeof *embeddings);
+        for (size_t i = 0; i < 100000; i++)
+            for (unsigned j = 0; j < DRIFT_EMBEDDING; j++) {
+                double place = rng_normal(&rng) + (k == DRIFT_POOL_NEW && j < 4 ? 1 : 0);
+                embeddings[i] |= (uint64_t)CLAMP(lrint(place * 2) + 8, 1L, 15L) << (4 * j);
+            }
+        traffic.synthetic.embeddings[k] = embeddings;
+    }
+    struct drift_trial *trial = open_trial(&traffic, DRIFT_GROUP_AUTO, 0);
+    assert_true(drift_trial_baseline(trial)->embedding.known);
+    assert_in_range(drift_trial_control(trial, DRIFT_TRY_OURS).alarms, 0, 3);
+    assert_true(drift_trial_delay(trial, DRIFT_TRY_OURS, &change).median < 2500);
+    drift_trial_close(trial);
+    drift_synthetic_close(&traffic.synthetic);
+}
+
 static void add_burst(struct drift_watch *watch, int64_t time_us)
 {
     struct drift_alarm alarm;
@@ -192,8 +247,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_senders_are_told_apart),
         cmocka_unit_test(test_broken_minutes_are_refused),
+        cmocka_unit_test(test_places_are_added_up),
         cmocka_unit_test(test_bursts_raise_no_alarm),
         cmocka_unit_test(test_bursts_hide_no_new_generator),
+        cmocka_unit_test(test_bursts_hide_no_new_looks),
         cmocka_unit_test(test_the_minute_survives_a_restart),
     };
 

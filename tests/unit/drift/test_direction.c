@@ -1,5 +1,6 @@
 /* Embeddings: what is normal is fitted, kept and restored; the bets find another kind of photo,
- * gain nothing on average while nothing moves, and count bursts once.  Seeded traffic. */
+ * and gain nothing on average while nothing moves (test_burst.c: senders count as one).  Seeded
+ * traffic. */
 #include "drift/direction.h"
 
 #include <math.h>
