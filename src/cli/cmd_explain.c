@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "detect/detect.h"
+#include "detect/explain.h"
 
 #define PATH_SIZE       4096
 #define PHOTO_BYTES_MAX (10u << 20)

@@ -5,6 +5,9 @@
 #include "detect/detect.h"
 #include "nn/weights.h"
 
+#define DETECT_MAP_SIDE_MAX  32 /* patches */
+#define DETECT_MODEL_ID_SIZE 64
+
 struct detect_convention {
     char version[DETECT_MODEL_ID_SIZE]; /* "aidetect-1" */
     int crop_side;                      /* pixels, multiple of 8 */

@@ -11,6 +11,7 @@
  *
  * A model is immutable after opening and shared by all threads.  A session is one worker's
  * scratch memory and compiled network: one thread at a time; it must be closed before its model.
+ * Why a photo got its verdict: detect/explain.h.
  * Callers must not know: network layers, tensors, pixels, file formats.  Never uses a network
  * connection, never writes a file, never logs. */
 #pragma once
@@ -60,9 +61,8 @@ enum detect_precision {
     DETECT_AUTO, /* the fastest that processor and model can do */
     DETECT_PRECISION_COUNT
 };
-const char *detect_precision_name(enum detect_precision precision); /* "fp32", ..., "auto" */
-/* False for another word than those. */
-bool detect_precision_read(enum detect_precision *out, const char *word);
+const char *detect_precision_name(enum detect_precision precision);       /* "fp32", ..., "auto" */
+bool detect_precision_read(enum detect_precision *out, const char *word); /* false: none of them */
 
 struct detect_options {
     enum detect_precision precision;
@@ -81,9 +81,7 @@ struct detect_band {
 };
 enum detect_decision detect_decide(double probability, struct detect_band band);
 
-#define DETECT_CROPS_MAX     16
-#define DETECT_MAP_SIDE_MAX  32
-#define DETECT_MODEL_ID_SIZE 64
+#define DETECT_CROPS_MAX 16
 
 /* A threshold as people write it into `options`, whose other members stay: a number from 0.0001 to
  * 0.9999, "fpr:0.01" or "fpr:0.05"; empty or "0": the model's own.  ST_INVALID names the value. */
@@ -93,8 +91,7 @@ enum status detect_threshold_read(struct detect_options *options, const char *te
 /* One analysed crop: where it was and what it says. */
 struct detect_crop {
     uint32_t x, y, side_px; /* in the upright photo */
-    float logit;            /* calibrated log-odds of "AI-generated" for this crop, with what the
-                               statistics say of the whole photo */
+    float logit; /* calibrated log-odds, with what the statistics say of the whole photo */
 };
 
 /* What kind of photo it is, apart from its verdict: its places along the directions in which the
@@ -105,16 +102,15 @@ struct detect_crop {
 #define DETECT_EMBEDDING_STEPS  2 /* levels a deviation */
 
 struct detect_result {
-    enum detect_verdict verdict;   /* ai_generated when probability >= threshold */
-    double probability;            /* calibrated, of "AI-generated", in [0, 1] */
-    double threshold;              /* what the verdict was compared with */
-    enum detect_decision decision; /* unsure, or the same as the verdict */
-    struct detect_band band;       /* what is left undecided */
-    enum detect_confidence
-        confidence;         /* of the distance to the threshold, see detect_confidence() */
-    unsigned quality;       /* enum detect_quality bits */
-    uint32_t width, height; /* upright photo, pixels */
-    const char *format;     /* "jpeg", "png", "webp" */
+    enum detect_verdict verdict;       /* ai_generated when probability >= threshold */
+    double probability;                /* calibrated, of "AI-generated", in [0, 1] */
+    double threshold;                  /* what the verdict was compared with */
+    enum detect_decision decision;     /* unsure, or the same as the verdict */
+    struct detect_band band;           /* what is left undecided */
+    enum detect_confidence confidence; /* see detect_confidence() */
+    unsigned quality;                  /* enum detect_quality bits */
+    uint32_t width, height;            /* upright photo, pixels */
+    const char *format;                /* "jpeg", "png", "webp" */
     size_t crop_count;
     struct detect_crop crops[DETECT_CROPS_MAX];
     /* What each opinion adds to the log-odds; their sum and the model's bias give probability. */
@@ -126,7 +122,7 @@ struct detect_result {
 struct detect_model;
 struct detect_session;
 
-/* Maps and checks a weights file; options may be NULL for the defaults.
+/* Maps and checks a weights file; options NULL: the defaults.
  * Errors: ST_NOT_FOUND, ST_CORRUPT (names what is wrong), ST_LIMIT; ST_UNSUPPORTED when the model
  * states no threshold for `fpr`, or the processor or the network lacks what `precision` needs. */
 enum status detect_model_open(struct detect_model **out, const char *path,
@@ -148,38 +144,6 @@ void detect_session_close(struct detect_session *session); /* NULL is fine */
  * Errors: ST_INVALID, ST_UNSUPPORTED, ST_LIMIT for the photo; ST_NOMEM. */
 enum status detect_photo(struct detect_result *out, struct detect_session *session,
                          struct bytes photo, struct err *err) MUST_USE;
-
-/* A part of the photo and what it adds to the score. */
-#define DETECT_REGIONS_MAX 6
-struct detect_region {
-    uint32_t x, y, width, height; /* in the upright photo, pixels */
-    double log_odds; /* what the log-odds of "AI-generated" lose when it is not looked at */
-};
-
-#define DETECT_OVERLAY_SIDE_MAX 1600 /* pixels; the PNG stays below 8 MB */
-#define DETECT_CELLS_MAX        100  /* into which a photo is divided */
-
-struct detect_explanation {
-    struct bytes png;       /* the overlay; borrowed from the session until its next photo */
-    uint32_t width, height; /* of the overlay, pixels */
-    /* The photo's square cells, cut at its right and lower border, and what each adds to the
-     * log-odds; row by row. */
-    uint32_t columns, rows, cell_px;
-    double log_odds[DETECT_CELLS_MAX];
-    size_t region_count;
-    struct detect_region regions[DETECT_REGIONS_MAX]; /* cells that speak most for the verdict */
-};
-
-/* The same as detect_photo, and where the score comes from: statistics and network are asked again
- * with the pixels of one cell in none of their sums, for each cell; everything else stays as it
- * was.  Cells do not add up to the score, and what is of the whole photo (tones, the model's bias)
- * belongs to none.  Takes less than twice as long as detect_photo, whatever the number of cells,
- * and the drawing: the photo in grey, cells that add to it coloured towards light yellow
- * (AI-generated), those that take from it towards dark blue (real).  `side_max_px` bounds the
- * picture's longer side: 0 means 1024, more than DETECT_OVERLAY_SIDE_MAX counts as that. */
-enum status detect_explain(struct detect_result *out, struct detect_explanation *explanation,
-                           struct detect_session *session, struct bytes photo, uint32_t side_max_px,
-                           struct err *err) MUST_USE;
 
 /* One definition of confidence: d = (p-t)/(1-t) above the threshold t, (t-p)/t below it;
  * high from d >= 0.6, low below 0.4, else medium. */

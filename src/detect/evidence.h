@@ -2,7 +2,7 @@
  * log-odds, and the cells that say most.  Pure.  Must not know pixels or files. */
 #pragma once
 
-#include "detect/detect.h"
+#include "detect/explain.h"
 #include "detect/grid.h"
 
 /* The network's map of one crop. */

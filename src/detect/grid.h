@@ -2,7 +2,7 @@
  * one; those at the right and the lower border may be cut.  Pure. */
 #pragma once
 
-#include "detect/detect.h"
+#include "detect/explain.h"
 
 /* Sides of cells are multiples of it: blocks of the statistics (detect/sums.h), 8 px at a quarter
  * of the scale, then lie in one cell each. */

@@ -2,7 +2,7 @@
  * drawn over it.  Pure; memory from the caller's arena.  Must not know networks or statistics. */
 #pragma once
 
-#include "detect/detect.h"
+#include "detect/explain.h"
 #include "image/image.h"
 
 /* 256 sRGB colours from "real" (dark blue) to "AI-generated" (light yellow); lightness rises

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "detect/detect.h"
+#include "detect/explain.h"
 #include "image/image.h"
 #include "service/service.h"
 

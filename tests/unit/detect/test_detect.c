@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "detect/convention.h"
+#include "detect/explain.h"
 #include "detect/statistics.h"
 #include "image/image.h"
 #include "support/temp_folder.h"

@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/rng.h"
 #include "detect/detect.h"
+#include "detect/explain.h"
 #include "image/image.h"
 #include "train/manifest.h"
 
