@@ -14,21 +14,14 @@
 #include "detect/convention.h"
 #include "detect/frontend.h"
 #include "detect/statistics.h"
-#include "train/abstention.h"
-#include "train/calibration.h"
 #include "train/checkpoint.h"
-#include "train/logistic.h"
+#include "train/mixture.h"
 #include "train/statistics.h"
 #include "train/validation.h"
 #include "train/worker.h"
 
-#define RUN_JSON_MAX        (16u << 20)
-#define CALIBRATION_PENALTY 1e-3
-#define LIMIT_LOW           1e-6 /* nearer to 0 or 1 no limit is read back */
-#define SLOPE_MIN           1e-3 /* of the network: below it a model does not load */
-#define CALIBRATION_TIERS   3    /* T0, T1, T2: what a marketplace serves */
-#define THRESHOLD           0.5
-#define PROGRESS_EVERY_US   500000
+#define RUN_JSON_MAX      (16u << 20)
+#define PROGRESS_EVERY_US 500000
 
 /* One line of the learning curve. */
 struct epoch_record {
@@ -345,24 +338,19 @@ static void close_trainer(struct trainer *trainer)
 /* Models ------------------------------------------------------------------------------------ */
 
 /* log-odds = network * its logit + statistics * their score + bias. */
-struct mixture {
-    double network, statistics, bias;
-    double threshold_fpr_1, threshold_fpr_5; /* 0: there is none */
-    struct detect_band unsure;               /* as in the convention */
-};
-static const struct mixture network_alone = {.network = 1};
-static const struct mixture uncalibrated = {.network = 1, .statistics = 1};
+static const struct train_mixture network_alone = {.network = 1};
+static const struct train_mixture uncalibrated = {.network = 1, .statistics = 1};
 
 /* The moving average of the weights, with everything a detector must know. */
 static enum status save_model(const struct trainer *trainer, const char *path,
-                              const struct mixture *mixture, struct err *err)
+                              const struct train_mixture *mixture, struct err *err)
 {
     const struct detect_convention plain = {.crop_side = (int)trainer->config->crop_side,
                                             .crop_count = (int)trainer->config->crop_count,
                                             .scale = (float)mixture->network,
                                             .statistics_scale = (float)mixture->statistics,
                                             .bias = (float)mixture->bias,
-                                            .threshold = THRESHOLD,
+                                            .threshold = TRAIN_THRESHOLD,
                                             .threshold_fpr_1 = mixture->threshold_fpr_1,
                                             .threshold_fpr_5 = mixture->threshold_fpr_5,
                                             .unsure = mixture->unsure};
@@ -540,174 +528,21 @@ static enum status run_epoch(struct trainer *trainer, struct err *err)
     return st == ST_OK ? save_record(trainer, err) : st;
 }
 
-/* Calibration ------------------------------------------------------------------------------- */
-
-/* Each class weighs the same; within a class, sources by the square root of their size. */
-static double calibration_weight(const struct trainer *trainer, size_t i)
-{
-    size_t count = train_dataset_validation_count(trainer->dataset);
-    struct train_sample sample = train_dataset_validation(trainer->dataset, i);
-    double same_source = 0;
-
-    for (size_t k = 0; k < count; k++) {
-        struct train_sample other = train_dataset_validation(trainer->dataset, k);
-        same_source += other.label == sample.label && other.row->source == sample.row->source;
-    }
-    return 1 / sqrt(same_source);
-}
-
-static void weigh_examples(double *weights, const struct trainer *trainer)
-{
-    size_t count = train_dataset_validation_count(trainer->dataset);
-    double sums[TRAIN_LABEL_COUNT] = {0};
-
-    for (size_t i = 0; i < count; i++) {
-        weights[i] = calibration_weight(trainer, i);
-        sums[train_dataset_validation(trainer->dataset, i).label] += weights[i];
-    }
-    for (size_t i = 0; i < count; i++)
-        weights[i] *= (double)count / sums[train_dataset_validation(trainer->dataset, i).label];
-}
-
-/* One row of features a validation photo and tier: what the opinions say before calibration. */
-static enum status gather_opinions(double *features, bool *labels, double *weights,
-                                   size_t feature_count, struct trainer *trainer,
-                                   const char *model_path, struct err *err)
-{
-    size_t count = train_dataset_validation_count(trainer->dataset);
-    enum status st = ST_OK;
-
-    for (size_t tier = 0; tier < CALIBRATION_TIERS && st == ST_OK; tier++) {
-        st = train_validation_run(trainer->opinions, trainer->dataset, model_path,
-                                  (enum train_tier)tier, (unsigned)trainer->team.worker_count, err);
-        weigh_examples(weights + tier * count, trainer);
-        for (size_t i = 0; i < count; i++) {
-            double *row = features + (tier * count + i) * feature_count;
-            labels[tier * count + i] =
-                train_dataset_validation(trainer->dataset, i).label == TRAIN_LABEL_AI;
-            row[0] = trainer->opinions[i].network;
-            if (feature_count > 1)
-                row[1] = trainer->opinions[i].statistics;
-        }
-    }
-    return st;
-}
-
-/* The threshold at which at most `rate` of the real photos, weighed as the mixture weighs them, are
- * called AI-generated; 0: no number in (0, 1) does that. */
-static double threshold_at(double rate, const double *probabilities,
-                           const struct train_logistic_data *data)
-{
-    struct train_threshold threshold = {0};
-    struct err ignored;
-
-    if (train_threshold_at_fpr(&threshold, rate, probabilities, data->labels, data->weights,
-                               data->count, &ignored) != ST_OK)
-        return 0;
-    return threshold.threshold;
-}
-
-/* Thresholds and the band, on the probabilities that the mixture gives. */
-static enum status read_limits(struct mixture *mixture, double coverage,
-                               const struct train_logistic *fitted,
-                               const struct train_logistic_data *data, struct err *err)
-{
-    double *probabilities = mem_alloc(data->count, sizeof *probabilities);
-    struct train_band band;
-
-    for (size_t i = 0; i < data->count; i++)
-        probabilities[i] =
-            train_sigmoid(train_logistic_logit(fitted, data->features + i * data->feature_count));
-    mixture->threshold_fpr_1 = threshold_at(0.01, probabilities, data);
-    mixture->threshold_fpr_5 = threshold_at(0.05, probabilities, data);
-    enum status st = train_band_fit(&band, coverage, THRESHOLD, probabilities, data->labels,
-                                    data->weights, data->count, err);
-    if (st == ST_OK) {
-        mixture->unsure =
-            (struct detect_band){MAX_OF(band.low, LIMIT_LOW), MIN_OF(band.high, 1 - LIMIT_LOW)};
-        log_info("train.abstention",
-                 "unsure_low=%.4f unsure_high=%.4f coverage=%.4f balanced_accuracy=%.4f", band.low,
-                 band.high, band.coverage, band.balanced_accuracy);
-    }
-    mem_free(probabilities);
-    return st;
-}
-
-/* A network that never learned, or whose opinion falls where the labels rise, must not count:
- * it keeps the least weight that a model may have, and the mixture is fitted on the other one. */
-static enum status fit_mixture(struct train_logistic *out, const struct trainer *trainer,
-                               const struct train_logistic_data *data, struct err *err)
-{
-    const struct train_logistic both = {.feature_count = 2, .slope = {1, 1}};
-    const struct train_logistic one = {.feature_count = 1, .slope = {1}};
-    bool is_trained = trainer->config->epochs > 0 || trainer->config->from[0];
-    struct train_logistic fitted = {0};
-    enum status st = ST_OK;
-
-    if (data->feature_count == 1)
-        return train_logistic_fit(out, data, &one, CALIBRATION_PENALTY, err);
-    if (is_trained)
-        st = train_logistic_fit(out, data, &both, CALIBRATION_PENALTY, err);
-    if (st != ST_OK || (is_trained && out->slope[0] >= SLOPE_MIN))
-        return st;
-    double *statistics = mem_alloc(data->count, sizeof *statistics);
-    struct train_logistic_data alone = *data;
-    for (size_t i = 0; i < data->count; i++)
-        statistics[i] = data->features[2 * i + 1];
-    alone.features = statistics;
-    alone.feature_count = 1;
-    st = train_logistic_fit(&fitted, &alone, &one, CALIBRATION_PENALTY, err);
-    mem_free(statistics);
-    *out = (struct train_logistic){
-        .feature_count = 2, .slope = {SLOPE_MIN, fitted.slope[0]}, .bias = fitted.bias};
-    log_warn("train.network_left_out", "reason=%s",
-             is_trained ? "its opinion falls where the labels rise" : "it was not trained");
-    return st;
-}
-
-/* One mixture for all tiers, fitted on photos of sources that were never trained on. */
-static enum status calibrate(struct mixture *out, struct trainer *trainer, const char *model_path,
-                             struct err *err)
-{
-    size_t rows = CALIBRATION_TIERS * train_dataset_validation_count(trainer->dataset);
-    size_t feature_count =
-        table_of(trainer->values, trainer->graph, DETECT_STATISTICS_TABLE) ? 2 : 1;
-    double *features = mem_alloc(rows, feature_count * sizeof *features);
-    double *weights = mem_alloc(rows, sizeof *weights);
-    bool *labels = mem_alloc(rows, sizeof *labels);
-    const struct train_logistic_data data = {.features = features,
-                                             .labels = labels,
-                                             .weights = weights,
-                                             .count = rows,
-                                             .feature_count = feature_count};
-    struct train_logistic fitted = {0};
-    enum status st =
-        gather_opinions(features, labels, weights, feature_count, trainer, model_path, err);
-
-    if (st == ST_OK)
-        st = fit_mixture(&fitted, trainer, &data, err);
-    struct mixture mixture = {
-        .network = fitted.slope[0], .statistics = fitted.slope[1], .bias = fitted.bias};
-    if (st == ST_OK)
-        st = read_limits(&mixture, trainer->config->coverage, &fitted, &data, err);
-    mem_free(features);
-    mem_free(weights);
-    mem_free(labels);
-    if (st != ST_OK)
-        return st;
-    if (fitted.slope[0] < SLOPE_MIN || fitted.slope[1] < 0)
-        return err_set(err, ST_INVALID, "slopes %g and %g: an opinion falls where the labels rise",
-                       fitted.slope[0], fitted.slope[1]);
-    *out = mixture;
-    return ST_OK;
-}
-
 /* The second opinion fitted without the validation photos, and the mixture fitted on them: both
  * classifiers are then strangers to what they are weighed on. */
-static enum status mix(struct mixture *out, struct trainer *trainer,
+static enum status mix(struct train_mixture *out, struct trainer *trainer,
                        const struct train_statistics *statistics, float *table, struct err *err)
 {
+    const struct train_config *config = trainer->config;
     char path[2 * TRAIN_PATH_SIZE];
+    const struct train_mixture_options options = {
+        .dataset = trainer->dataset,
+        .model_path = path,
+        .workers = (unsigned)trainer->team.worker_count,
+        .coverage = config->coverage,
+        .has_statistics = table != NULL,
+        .network_trained = config->epochs > 0 || config->from[0],
+    };
     enum status st = ST_OK;
 
     join_path(path, trainer, "uncalibrated.safetensors");
@@ -715,7 +550,7 @@ static enum status mix(struct mixture *out, struct trainer *trainer,
         st = train_statistics_fit(table, statistics, TRAIN_STATISTICS_TRAINING, err);
     if (st == ST_OK)
         st = save_model(trainer, path, &uncalibrated, err);
-    return st == ST_OK ? calibrate(out, trainer, path, err) : st;
+    return st == ST_OK ? train_mixture_fit(out, &options, err) : st;
 }
 
 /* The best epoch's weights with the mixture; what ships has seen the statistics of all photos. */
@@ -725,7 +560,7 @@ static enum status finish(struct trainer *trainer, struct train_report *report, 
     float *table = table_of(average, trainer->graph, DETECT_STATISTICS_TABLE);
     float *embedding = table_of(average, trainer->graph, DETECT_EMBEDDING_TABLE);
     struct train_statistics *statistics = NULL;
-    struct mixture mixture;
+    struct train_mixture mixture;
     char best[2 * TRAIN_PATH_SIZE];
     char name[TRAIN_TEXT_SIZE + 16];
     enum status st = ST_OK;
