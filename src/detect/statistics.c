@@ -1,6 +1,8 @@
-/* detect/statistics.c - what the sums of three scales (detect/sums.h) and the tones of a photo
+/* detect/statistics.c - what the sums of two scales (detect/sums.h) and the tones of a photo
  * become: numbers, and a score of them.
- * Windows are the most textured of each scale; what they say is pooled before it is a number. */
+ * Windows are the most textured of each scale; what they say is pooled before it is a number.
+ * Nothing that is mirrored at the border of a photo is counted: it would tell how large the photo
+ * is, which in photos for training goes with what they are. */
 #include "detect/statistics.h"
 
 #include <math.h>
@@ -12,6 +14,8 @@
 #include "detect/sums.h"
 
 #define SIDE        DETECT_WINDOW_SIDE
+#define MARGIN      DETECT_WINDOW_MARGIN
+#define BLOCK       DETECT_SUMS_BLOCK
 #define WINDOWS_MAX 4u
 #define SIDE_MIN    8u /* a scale is never smaller */
 #define STANDARD    3.0f
@@ -40,27 +44,51 @@ void detect_statistics_close(struct detect_statistics *statistics)
 
 /* Scales ------------------------------------------------------------------------------------ */
 
-/* Where the middle of a block is in the whole photo, of `full` pixels along this side; beyond the
- * borders of the scaled one, of `size`, it shows what is mirrored there. */
+/* Along one side of a scaled photo of `size` pixels: where a window starts, so that what its
+ * residuals need around it is in the photo, too, if that is large enough. */
+static uint32_t start_inside(uint32_t start, uint32_t size)
+{
+    uint32_t last = size > SIDE + MARGIN ? size - SIDE - MARGIN : 0;
+
+    return MAX_OF(MIN_OF(start + MARGIN, last), MARGIN);
+}
+
+/* How many of its blocks are in the photo; one counts however small that is. */
+static uint32_t blocks_inside(uint32_t start, uint32_t size)
+{
+    uint32_t room = size > start + MARGIN ? size - start - MARGIN : 0;
+
+    return CLAMP(room / BLOCK, 1u, DETECT_SUMS_BLOCKS);
+}
+
+/* Where the middle of a block is in the whole photo, of `full` pixels along this side. */
 static uint32_t middle_of(uint32_t start, uint32_t block, uint32_t size, uint32_t full)
 {
-    uint32_t at = detect_crops_mirror(
-        (int64_t)start + block * DETECT_SUMS_BLOCK + DETECT_SUMS_BLOCK / 2, size);
+    uint32_t at = start + block * BLOCK + BLOCK / 2;
 
     return (uint32_t)((2 * (uint64_t)at + 1) * full / (2 * (uint64_t)size));
 }
 
-/* The cell that each block of a window lies in. */
-static void find_parts(struct detect_window_parts *parts, const struct detect_grid *grid,
+/* The cell that each block of a window lies in, without a grid the first and only one; false when
+ * all blocks are in the photo and of one part. */
+static bool find_parts(struct detect_window_parts *parts, const struct detect_grid *grid,
                        const struct image *scaled, struct detect_place place)
 {
-    for (uint32_t row = 0; row < DETECT_SUMS_BLOCKS; row++) {
-        uint32_t y = middle_of(place.y, row, scaled->height, grid->height);
-        for (uint32_t column = 0; column < DETECT_SUMS_BLOCKS; column++) {
-            uint32_t x = middle_of(place.x, column, scaled->width, grid->width);
-            parts->of[row][column] = (uint8_t)detect_grid_cell(grid, x, y);
+    uint32_t rows = blocks_inside(place.y, scaled->height);
+    uint32_t columns = blocks_inside(place.x, scaled->width);
+
+    memset(parts, DETECT_PART_NONE, sizeof *parts);
+    for (uint32_t row = 0; row < rows; row++) {
+        for (uint32_t column = 0; column < columns; column++) {
+            uint32_t cell = 0;
+            if (grid)
+                cell =
+                    detect_grid_cell(grid, middle_of(place.x, column, scaled->width, grid->width),
+                                     middle_of(place.y, row, scaled->height, grid->height));
+            parts->of[row][column] = (uint8_t)cell;
         }
     }
+    return grid || rows < DETECT_SUMS_BLOCKS || columns < DETECT_SUMS_BLOCKS;
 }
 
 static enum status add_scale(struct detect_sums *sums, struct detect_statistics *statistics,
@@ -75,9 +103,10 @@ static enum status add_scale(struct detect_sums *sums, struct detect_statistics 
         detect_crops_choose(places, WINDOWS_MAX, &count, &texture, photo, SIDE, arena, err);
 
     for (size_t i = 0; i < count && st == ST_OK; i++) {
-        if (grid)
-            find_parts(&parts, grid, photo, places[i]);
-        detect_sums_add_window(sums, statistics->window, photo, places[i], grid ? &parts : NULL);
+        const struct detect_place place = {.x = start_inside(places[i].x, photo->width),
+                                           .y = start_inside(places[i].y, photo->height)};
+        bool apart = find_parts(&parts, grid, photo, place);
+        detect_sums_add_window(sums, statistics->window, photo, place, apart ? &parts : NULL);
     }
     return st;
 }
@@ -93,9 +122,8 @@ static enum status add_scales(struct detect_sums *sums, struct image *smallest,
 
     *smallest = *photo;
     for (unsigned scale = 0; scale < DETECT_STATISTICS_SCALES && st == ST_OK; scale++) {
-        if (scale)
-            st = image_resize(smallest, smallest, MAX_OF(smallest->width / 2, SIDE_MIN),
-                              MAX_OF(smallest->height / 2, SIDE_MIN), IMAGE_BOX, arena, err);
+        st = image_resize(smallest, smallest, MAX_OF(smallest->width / 2, SIDE_MIN),
+                          MAX_OF(smallest->height / 2, SIDE_MIN), IMAGE_BOX, arena, err);
         if (st == ST_OK)
             st = add_scale(sums + scale * stride, statistics, smallest, grid, arena, err);
     }

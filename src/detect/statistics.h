@@ -1,4 +1,4 @@
-/* detect/statistics.h - the second opinion: hand-made forensic statistics of a photo at three
+/* detect/statistics.h - the second opinion: hand-made forensic statistics of a photo at two
  * scales, and a classifier over them whose weights follow how far the photo was degraded.
  * Complements the network, which sees single crops. Must not know labels or thresholds.  A
  * measuring object belongs to one thread. */
@@ -7,8 +7,8 @@
 #include "detect/grid.h"
 #include "image/image.h"
 
-#define DETECT_STATISTICS_TABLE  "statistics" /* the weights file's table, three rows, see below */
-#define DETECT_STATISTICS_SCALES 3            /* as stored, half and a quarter of it */
+#define DETECT_STATISTICS_TABLE  "statistics" /* the weights file's table, five rows, see below */
+#define DETECT_STATISTICS_SCALES 2            /* half and a quarter of the photo */
 
 /* Classes of quantised neighbours that are the same after mirroring and negation. */
 #define DETECT_STATISTICS_TRIPLES 39 /* three values in -2..2 */

@@ -74,12 +74,14 @@ void detect_window_close(struct detect_window *window)
     mem_free(window);
 }
 
-/* Where block (column, row) of a window is added. */
+/* Where block (column, row) of a window is added; NULL: nowhere. */
 static struct detect_sums *part_at(struct detect_sums *sums,
                                    const struct detect_window_parts *parts, size_t row,
                                    size_t column)
 {
-    return parts ? &sums[parts->of[row][column]] : sums;
+    if (!parts)
+        return sums;
+    return parts->of[row][column] == DETECT_PART_NONE ? NULL : &sums[parts->of[row][column]];
 }
 
 /* Classes ----------------------------------------------------------------------------------- */
@@ -101,11 +103,14 @@ static void count_parts(struct detect_sums *sums, const struct detect_cooccurren
                                            : table == PAIRS ? &cooccurrence->pairs
                                                             : &cooccurrence->colours;
 
-    for (size_t row = 0; row < BLOCKS; row++)
-        for (size_t column = 0; column < BLOCKS; column++)
-            detect_cooccurrence_count_square(
-                table_of(part_at(sums, parts, row, column), table, pattern), cooccurrence, classes,
-                column * BLOCK, row * BLOCK, BLOCK);
+    for (size_t row = 0; row < BLOCKS; row++) {
+        for (size_t column = 0; column < BLOCKS; column++) {
+            struct detect_sums *to = part_at(sums, parts, row, column);
+            if (to)
+                detect_cooccurrence_count_square(table_of(to, table, pattern), cooccurrence,
+                                                 classes, column * BLOCK, row * BLOCK, BLOCK);
+        }
+    }
 }
 
 static void count_patterns(struct detect_sums *sums, struct detect_window *w,
@@ -169,6 +174,8 @@ static void add_noise(struct detect_sums *sums, const struct detect_window *w,
         sum_blocks(squares, lumas, w->residual + at, w->planes[DETECT_LUMA] + at);
         for (size_t i = 0; i < BLOCKS; i++) {
             struct detect_sums *to = part_at(sums, parts, row, i);
+            if (!to)
+                continue;
             double root = sqrt(squares[i] / 64.0);
             int level = root < NOISE_LEAST ? 0 : 1 + (int)(log2(root / NOISE_LEAST) / 0.75);
             int bright = lumas[i] / 64 / 64;
@@ -257,10 +264,13 @@ static void relate_block(struct detect_sums *sums, const struct detect_window *w
 static void relate_parts(struct detect_sums *sums, const struct detect_window *w,
                          const struct detect_window_parts *parts)
 {
-    for (size_t row = 0; row < BLOCKS; row++)
-        for (size_t column = 0; column < BLOCKS; column++)
-            relate_block(part_at(sums, parts, row, column), w,
-                         (MARGIN + row * BLOCK) * WIDE + MARGIN + column * BLOCK);
+    for (size_t row = 0; row < BLOCKS; row++) {
+        for (size_t column = 0; column < BLOCKS; column++) {
+            struct detect_sums *to = part_at(sums, parts, row, column);
+            if (to)
+                relate_block(to, w, (MARGIN + row * BLOCK) * WIDE + MARGIN + column * BLOCK);
+        }
+    }
 }
 
 /* Cosine transform of one 8x8 block of luma; sizes of the frequencies are added to the sums. */
@@ -309,7 +319,7 @@ static void add_spectrum(struct detect_sums *sums, const struct detect_window *w
             struct detect_sums *to = part_at(sums, parts, row, column);
             size_t at = (MARGIN + row * BLOCK) * WIDE + MARGIN + column * BLOCK;
             block_row block[BLOCK];
-            if (!load_block(block, w->planes[DETECT_LUMA] + at))
+            if (!to || !load_block(block, w->planes[DETECT_LUMA] + at))
                 continue;
             transform(to->block, to->block_square, block, (const float(*)[BLOCK])w->cosine,
                       w->cosine_across);

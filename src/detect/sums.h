@@ -33,7 +33,8 @@ struct detect_window; /* scratch memory for the pixels of one window */
 struct detect_window *detect_window_open(void) MUST_USE;
 void detect_window_close(struct detect_window *window); /* NULL is fine */
 
-/* The part that each block of a window belongs to, row by row. */
+/* The part that each block of a window belongs to, row by row; a block of no part is not added. */
+#define DETECT_PART_NONE UINT8_MAX
 struct detect_window_parts {
     uint8_t of[DETECT_SUMS_BLOCKS][DETECT_SUMS_BLOCKS];
 };

@@ -5,7 +5,7 @@
  *     conv  left  out=32 kernel=3 norm relu
  *     conv  right out=32 kernel=3 norm add=stem relu
  *     conv  head  out=16 kernel=1 bias
- *     table statistics rows=5 columns=1245
+ *     table statistics rows=5 columns=839
  *
  * A layer reads the one above it unless from=NAME says otherwise.  A conv layer is
  * y = convolution(x) [+ bias], then [norm], then [+ add], then [relu].  A table is no layer:

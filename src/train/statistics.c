@@ -10,6 +10,7 @@
 
 #include "base/cpu.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "detect/detect.h"
 #include "detect/statistics.h"
 #include "train/least_squares.h"
@@ -34,9 +35,16 @@ static const struct {
                   {TRAIN_T3, 1.4f},
                   {TRAIN_RESIZE75, -0.2f}};
 
+/* Each photo is shown twice: as it is, and shrunk to this share at least, as shops and people do
+ * before they upload; few training photos were. */
+#define VIEWS       2u
+#define SHRUNK_MIN  0.5
+#define SHRUNK_SEED 10u
+#define ROWS        (VIEWS * TIERS) /* a photo */
+
 struct train_statistics {
     const struct train_dataset *dataset;
-    float *values; /* photos x tiers x COUNT: the training photos, then those of validation */
+    float *values; /* photos x views x tiers x COUNT: those for training, then for validation */
     size_t training, photos;
 };
 
@@ -59,12 +67,49 @@ static struct train_sample sample_of(const struct train_statistics *statistics, 
                : train_dataset_validation(statistics->dataset, index - statistics->training);
 }
 
-static float *values_of(const struct train_statistics *statistics, size_t photo, size_t tier)
+/* row: view x tier, the photo as it is first. */
+static float *values_of(const struct train_statistics *statistics, size_t photo, size_t row)
 {
-    return statistics->values + (photo * TIERS + tier) * COUNT;
+    return statistics->values + (photo * ROWS + row) * COUNT;
 }
 
 /* Measuring --------------------------------------------------------------------------------- */
+
+/* After each tier.  original_side: of the photo that this one was cut from, pixels. */
+static enum status measure_view(float *values, struct detect_statistics *instrument,
+                                const struct image *photo, uint32_t original_side,
+                                struct arena *arena, struct err *err)
+{
+    enum status st = ST_OK;
+
+    for (size_t t = 0; t < TIERS && st == ST_OK; t++) {
+        size_t mark = arena_mark(arena);
+        struct image degraded;
+        struct bytes file;
+        st = train_tier_apply(&file, NULL, photo, original_side, tiers[t].tier, arena, err);
+        if (st == ST_OK)
+            st = image_decode(&degraded, NULL, file, &image_limits_default, arena, err);
+        if (st == ST_OK)
+            st = detect_statistics_measure(values + t * COUNT, instrument, &degraded, arena, err);
+        arena_release(arena, mark);
+    }
+    return st;
+}
+
+/* By a share and a filter that the line in the manifest draws. */
+static enum status shrink(struct image *photo, uint32_t *original_side, uint32_t line,
+                          struct arena *arena, struct err *err)
+{
+    static const enum image_filter filters[] = {IMAGE_BILINEAR, IMAGE_BICUBIC, IMAGE_LANCZOS3};
+    struct rng rng = rng_derive(SHRUNK_SEED, line);
+    double share = rng_range(&rng, SHRUNK_MIN, 1);
+    uint32_t width = MAX_OF((uint32_t)(photo->width * share), TRAIN_SIDE_MIN);
+    uint32_t height = MAX_OF((uint32_t)(photo->height * share), TRAIN_SIDE_MIN);
+
+    *original_side = (uint32_t)(*original_side * share);
+    return image_resize(photo, photo, MIN_OF(width, photo->width), MIN_OF(height, photo->height),
+                        filters[rng_below(&rng, ARRAY_LEN(filters))], arena, err);
+}
 
 static enum status measure_photo(const struct train_statistics *statistics, size_t index,
                                  struct detect_statistics *instrument, struct arena *arena,
@@ -75,17 +120,12 @@ static enum status measure_photo(const struct train_statistics *statistics, size
     struct image photo;
     enum status st = train_dataset_pixels(&photo, statistics->dataset, sample.row, arena, err);
 
-    for (size_t t = 0; t < TIERS && st == ST_OK; t++) {
-        size_t mark = arena_mark(arena);
-        struct image degraded;
-        struct bytes file;
-        st = train_tier_apply(&file, NULL, &photo, side, tiers[t].tier, arena, err);
+    for (size_t view = 0; view < VIEWS && st == ST_OK; view++) {
+        if (view)
+            st = shrink(&photo, &side, sample.row->line, arena, err);
         if (st == ST_OK)
-            st = image_decode(&degraded, NULL, file, &image_limits_default, arena, err);
-        if (st == ST_OK)
-            st = detect_statistics_measure(values_of(statistics, index, t), instrument, &degraded,
-                                           arena, err);
-        arena_release(arena, mark);
+            st = measure_view(values_of(statistics, index, view * TIERS), instrument, &photo, side,
+                              arena, err);
     }
     return st;
 }
@@ -149,7 +189,7 @@ enum status train_statistics_open(struct train_statistics **out,
     statistics->training = train_dataset_training_count(dataset);
     statistics->photos = statistics->training + train_dataset_validation_count(dataset);
     statistics->values =
-        mem_try_alloc(MAX_OF(statistics->photos, 1u) * TIERS, COUNT * sizeof(float));
+        mem_try_alloc(MAX_OF(statistics->photos, 1u) * ROWS, COUNT * sizeof(float));
     if (!statistics->values)
         st = err_set(err, ST_NOMEM, "no room for the statistics of %zu photos", statistics->photos);
     if (st == ST_OK)
@@ -263,10 +303,10 @@ static enum status fit_damage(const struct fitting *fitting, struct err *err)
     for (size_t i = 0; i < COUNT; i++)
         ridge[i] = RIDGE;
     for (size_t i = 0; i < fitting->photos && st == ST_OK; i++)
-        for (size_t t = 0; t < TIERS; t++)
-            standardise(train_least_squares_row(squares, fitting->weights[i] / (double)TIERS,
-                                                tiers[t].damage),
-                        fitting->table, values_of(fitting->statistics, i, t));
+        for (size_t r = 0; r < ROWS; r++)
+            standardise(train_least_squares_row(squares, fitting->weights[i] / (double)ROWS,
+                                                tiers[r % TIERS].damage),
+                        fitting->table, values_of(fitting->statistics, i, r));
     if (st == ST_OK)
         st = train_least_squares_solve(fitting->table + DETECT_STATISTICS_DAMAGE * COUNT, squares,
                                        ridge, err);
@@ -289,10 +329,10 @@ static enum status fit_weights(const struct fitting *fitting, struct err *err)
     ridge[2 * COUNT] = 0;
     for (size_t i = 0; i < fitting->photos && st == ST_OK; i++) {
         bool ai = sample_of(fitting->statistics, i).label == TRAIN_LABEL_AI;
-        for (size_t t = 0; t < TIERS; t++) {
+        for (size_t r = 0; r < ROWS; r++) {
             float *row =
-                train_least_squares_row(squares, fitting->weights[i] / (double)TIERS, ai ? 1 : -1);
-            standardise(row, table, values_of(fitting->statistics, i, t));
+                train_least_squares_row(squares, fitting->weights[i] / (double)ROWS, ai ? 1 : -1);
+            standardise(row, table, values_of(fitting->statistics, i, r));
             float damage = detect_statistics_damage(table, row);
             for (size_t k = 0; k < COUNT; k++)
                 row[COUNT + k] = damage * row[k];
@@ -322,7 +362,7 @@ enum status train_statistics_fit(float *table, const struct train_statistics *st
     if (st == ST_OK)
         st = weigh(weights, statistics, count, err);
     if (st == ST_OK) {
-        describe_columns(table, statistics->values, count * TIERS);
+        describe_columns(table, statistics->values, count * ROWS);
         struct fitting fitting = {table, statistics, weights, count};
         st = fit_damage(&fitting, err);
         if (st == ST_OK)
@@ -346,9 +386,9 @@ enum status train_statistics_embedding(float *embedding, const float *table,
     if (st == ST_OK)
         st = train_principal_open(&principal, COUNT, err);
     for (size_t i = 0; i < statistics->photos && st == ST_OK; i++)
-        for (size_t t = 0; t < TIERS; t++)
+        for (size_t r = 0; r < ROWS; r++)
             standardise(train_principal_row(principal, weights[i]), table,
-                        values_of(statistics, i, t));
+                        values_of(statistics, i, r));
     if (st == ST_OK)
         st = train_principal_solve(embedding, principal, DETECT_EMBEDDING_SIZE, err);
     train_principal_close(principal);

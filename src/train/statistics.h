@@ -1,5 +1,6 @@
 /* train/statistics.h - fits the second opinion: a linear classifier over the forensic statistics
- * of every training photo after every tier's re-encoding.  Must not know the network. */
+ * of every training photo, as it is and shrunk, after every tier's re-encoding.  Must not know the
+ * network. */
 #pragma once
 
 #include "train/dataset.h"

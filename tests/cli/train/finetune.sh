@@ -22,7 +22,7 @@ input x channels=16 side=64
 conv a out=16 kernel=3 stride=2 norm relu
 conv b out=16 kernel=3 stride=2 norm relu
 conv head out=16 kernel=1 bias
-table statistics rows=5 columns=1245
+table statistics rows=5 columns=839
 END
 cat >train.yaml <<'END'
 data: {manifest: photos/manifest.tsv, validation_share: 0.3}

@@ -12,7 +12,9 @@
 #include "support/unit_arena.h"
 
 #define GOLDEN "tests/golden/statistics.bin"
-#define SIDE   128 /* of a window: a photo of this size is measured whole */
+#define MARGIN 2
+#define SIDE   128                 /* of a window */
+#define WIDE   (SIDE + 2 * MARGIN) /* of a photo that holds just one */
 
 static struct image make_photo(uint32_t width, uint32_t height, unsigned strength, uint64_t seed)
 {
@@ -39,14 +41,10 @@ static void measure(float *out, const struct image *photo)
 
 /* The plain reference ----------------------------------------------------------------------- */
 
-static int fold(int at)
-{
-    return at < 0 ? -1 - at : at >= SIDE ? 2 * SIDE - 1 - at : at;
-}
-
+/* Of a photo of which the window is the middle. */
 static int luma(const struct image *photo, int x, int y)
 {
-    const uint8_t *p = photo->rgb + 3 * ((size_t)fold(y) * SIDE + (size_t)fold(x));
+    const uint8_t *p = photo->rgb + 3 * ((size_t)(y + MARGIN) * WIDE + (size_t)(x + MARGIN));
 
     return (19595 * p[0] + 38470 * p[1] + 7471 * p[2] + 32768) >> 16;
 }
@@ -98,14 +96,30 @@ static int canonical(int a, int b, int c)
     return codes[0];
 }
 
+/* Each pixel four times: half of it is the photo again. */
+static struct image doubled(const struct image *photo)
+{
+    uint32_t wide = 2 * photo->width;
+    struct image out = {wide, 2 * photo->height,
+                        ARENA_NEW(arena, uint8_t, (size_t)12 * photo->width * photo->height)};
+
+    assert_non_null(out.rgb);
+    for (uint32_t y = 0; y < out.height; y++)
+        for (uint32_t x = 0; x < wide; x++)
+            memcpy(out.rgb + 3 * ((size_t)y * wide + x),
+                   photo->rgb + 3 * ((size_t)(y / 2) * photo->width + x / 2), 3);
+    return out;
+}
+
 static void test_triples_against_plain_loops(void **state)
 {
     (void)state;
     static const int units[6] = {1, 4, 2, 1, 4, 1};
-    struct image photo = make_photo(SIDE, SIDE, 24, 3);
+    struct image photo = make_photo(WIDE, WIDE, 24, 3);
+    struct image twice = doubled(&photo);
     float values[DETECT_STATISTICS_COUNT];
 
-    measure(values, &photo);
+    measure(values, &twice);
     for (int which = 0; which < 6; which++) {
         double counts[125] = {0};
         double all = 2.0 * SIDE * SIDE;
@@ -211,6 +225,32 @@ static void test_flat_photo(void **state)
     assert_float_equal(values[DETECT_STATISTICS_TRIPLES - 1], 1, 0); /* all steps are zero */
     for (size_t k = 0; k < DETECT_STATISTICS_COUNT; k++)
         assert_true(isfinite(values[k]));
+}
+
+/* Of 25 px, blocks at 2 and 10 px and a margin of 2 px behind them are in the photo; a third block
+ * would need what is mirrored behind the border, so that what is beyond 20 px is not looked at. */
+static void test_no_block_that_hangs_over_is_counted(void **state)
+{
+    (void)state;
+    const uint32_t side = 25;
+    const uint32_t seen = 20;
+    struct image photo = make_photo(side, side, 24, 3);
+    float values[DETECT_STATISTICS_COUNT];
+    float changed[DETECT_STATISTICS_COUNT];
+
+    struct image twice = doubled(&photo);
+    measure(values, &twice);
+    for (uint32_t y = 0; y < side; y++)
+        for (uint32_t x = 0; x < side; x++)
+            if (x >= seen || y >= seen)
+                memset(photo.rgb + 3 * ((size_t)y * side + x), (int)(x * y), 3);
+    twice = doubled(&photo);
+    measure(changed, &twice);
+    assert_memory_equal(values, changed, DETECT_STATISTICS_OF_SCALE * sizeof *values);
+    photo.rgb[3 * ((seen - 3) * side + seen - 3)] ^= 64; /* in the last block */
+    twice = doubled(&photo);
+    measure(changed, &twice);
+    assert_memory_not_equal(values, changed, DETECT_STATISTICS_OF_SCALE * sizeof *values);
 }
 
 /* What the forensic statistics are for: noise smoothed by enlarging differs from fresh noise. */
@@ -416,6 +456,7 @@ int main(void)
         cmocka_unit_test_teardown(test_against_golden_figures, reset_arena),
         cmocka_unit_test_teardown(test_every_size_is_finite, reset_arena),
         cmocka_unit_test_teardown(test_flat_photo, reset_arena),
+        cmocka_unit_test_teardown(test_no_block_that_hangs_over_is_counted, reset_arena),
         cmocka_unit_test_teardown(test_fine_and_coarse_noise_differ, reset_arena),
         cmocka_unit_test_teardown(test_full_arena, reset_arena),
         cmocka_unit_test_teardown(test_the_only_cell_adds_all_but_the_tones, reset_arena),
