@@ -19,3 +19,10 @@ cc -Wall -Wextra -Werror -o static classify.c $(pkg-config --cflags --static --l
 (cd prefix && find . -name 'aidetect.1' -o -name '*.h' -o -path '*bash-completion*/aidetect' | sort)
 nm -D --defined-only "$(find "$prefix" -name 'libaidetect.so' | head -1)" |
     awk '{ print $3 }' | grep -E '^(nn|image|fs|mem|json)_' | head -3
+
+# Whatever an installed header declares can be linked; err_set is a macro, err_returned inline.
+nm -D --defined-only "$(find "$prefix" -name 'libaidetect.so' | head -1)" |
+    awk '{ print $3 }' | sort -u >exported
+grep -hoE '\b(detect|err|status|str)_[a-z_]+\(' prefix/include/aidetect/*/*.h | tr -d '(' | sort -u >declared
+grep -vxFf exported declared | grep -vx -e err_set -e err_returned
+true
