@@ -180,6 +180,31 @@ static void test_resize_equals_reference(void **state)
     }
 }
 
+/* The mean of four whole numbers, halves rounded up: trained statistics stand on these bytes. */
+static void test_box_halves_exactly(void **state)
+{
+    static const uint32_t sizes[][2] = {{1, 1}, {1, 9}, {9, 1}, {3, 2}, {71, 33}};
+    struct arena *arena = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        uint32_t w = sizes[i][0], h = sizes[i][1];
+        struct image source = fixture_picture(2 * w, 2 * h, arena), half;
+        struct err err;
+
+        for (size_t p = 0; p < (size_t)12 * w * h; p++)
+            source.rgb[p] = (uint8_t)(p * 2654435761u >> 13);
+        assert_int_equal(image_resize(&half, &source, w, h, IMAGE_BOX, arena, &err), ST_OK);
+        for (uint32_t y = 0; y < h; y++)
+            for (uint32_t x = 0; x < w; x++)
+                for (size_t ch = 0; ch < 3; ch++) {
+                    unsigned sum = 2;
+                    for (uint32_t k = 0; k < 4; k++)
+                        sum += pixel_at(&source, 2 * x + k % 2, 2 * y + k / 2)[ch];
+                    assert_int_equal(pixel_at(&half, x, y)[ch], sum / 4);
+                }
+    }
+}
+
 static void test_resize_to_same_size_is_exact(void **state)
 {
     struct arena *arena = *state;
@@ -245,6 +270,7 @@ int main(void)
         FIXTURE_TEST(test_orient_equals_reference),
         FIXTURE_TEST(test_orient_refuses_other_values),
         FIXTURE_TEST(test_resize_equals_reference),
+        FIXTURE_TEST(test_box_halves_exactly),
         FIXTURE_TEST(test_resize_to_same_size_is_exact),
         FIXTURE_TEST(test_resize_keeps_a_flat_colour),
         FIXTURE_TEST(test_resize_refusals),
