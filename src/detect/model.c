@@ -7,38 +7,42 @@
 #define UNSURE_LOGIT    0.4 /* each side of the threshold, when a model states no band */
 #define MODEL_BYTES_MAX NN_WEIGHTS_BYTES_MAX
 
-/* The table of the second opinion, when the file has one. */
-static enum status find_statistics(const float **out, const struct nn_weights *weights,
-                                   struct err *err)
+/* The values of a table of numbers about statistics; *out stays when the file has none. */
+static enum status find_table(const float **out, const struct nn_weights *weights, const char *name,
+                              int rows, struct err *err)
 {
-    const struct nn_table *table = nn_graph_table(weights->graph, DETECT_STATISTICS_TABLE);
+    const struct nn_table *table = nn_graph_table(weights->graph, name);
 
     if (!table)
         return ST_OK;
-    if (table->rows != DETECT_STATISTICS_ROW_COUNT || table->columns != DETECT_STATISTICS_COUNT)
-        return err_set(err, ST_CORRUPT, "the table of statistics is %dx%d, this program has %dx%d",
-                       table->rows, table->columns, DETECT_STATISTICS_ROW_COUNT,
-                       DETECT_STATISTICS_COUNT);
-    const float *values = weights->values + weights->graph->parameters[table->parameter].offset;
-    for (size_t i = 0; i < DETECT_STATISTICS_COUNT; i++)
-        if (!(values[DETECT_STATISTICS_DEVIATION * DETECT_STATISTICS_COUNT + i] > 0))
-            return err_set(err, ST_CORRUPT, "statistic %zu has no deviation above 0", i);
-    *out = values;
+    if (table->rows != rows || table->columns != DETECT_STATISTICS_COUNT)
+        return err_set(err, ST_CORRUPT, "the table '%s' is %dx%d, this program has %dx%d", name,
+                       table->rows, table->columns, rows, DETECT_STATISTICS_COUNT);
+    *out = weights->values + weights->graph->parameters[table->parameter].offset;
     return ST_OK;
 }
 
-static enum status find_embedding(const float **out, const struct nn_weights *weights,
-                                  struct err *err)
+static enum status check_deviations(const float *statistics, struct err *err)
 {
-    const struct nn_table *table = nn_graph_table(weights->graph, DETECT_EMBEDDING_TABLE);
+    const float *deviation = statistics + DETECT_STATISTICS_DEVIATION * DETECT_STATISTICS_COUNT;
 
-    if (!table)
-        return ST_OK;
-    if (table->rows != DETECT_EMBEDDING_SIZE || table->columns != DETECT_STATISTICS_COUNT)
-        return err_set(err, ST_CORRUPT, "the table of the embedding is %dx%d, not %dx%d",
-                       table->rows, table->columns, DETECT_EMBEDDING_SIZE, DETECT_STATISTICS_COUNT);
-    *out = weights->values + weights->graph->parameters[table->parameter].offset;
+    for (size_t i = 0; i < DETECT_STATISTICS_COUNT; i++)
+        if (!(deviation[i] > 0))
+            return err_set(err, ST_CORRUPT, "statistic %zu has no deviation above 0", i);
     return ST_OK;
+}
+
+static enum status find_tables(struct detect_model *model, struct err *err)
+{
+    enum status st = find_table(&model->statistics, model->weights, DETECT_STATISTICS_TABLE,
+                                DETECT_STATISTICS_ROW_COUNT, err);
+
+    if (st == ST_OK && model->statistics)
+        st = check_deviations(model->statistics, err);
+    if (st == ST_OK)
+        st = find_table(&model->embedding, model->weights, DETECT_EMBEDDING_TABLE,
+                        DETECT_EMBEDDING_SIZE, err);
+    return st;
 }
 
 static enum status hash_file(char out[HASH_HEX_SIZE], const char *path, struct err *err)
@@ -156,9 +160,7 @@ enum status detect_model_open(struct detect_model **out, const char *path,
     if (st == ST_OK)
         st = detect_convention_read(&model->convention, model->weights, err);
     if (st == ST_OK)
-        st = find_statistics(&model->statistics, model->weights, err);
-    if (st == ST_OK)
-        st = find_embedding(&model->embedding, model->weights, err);
+        st = find_tables(model, err);
     model->limits = image_limits_default;
     model->threshold = model->convention.threshold;
     if (st == ST_OK && options)

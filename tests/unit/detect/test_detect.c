@@ -573,14 +573,14 @@ static void test_models_that_do_not_fit(void **state)
     refuse_model(path, ST_CORRUPT, "64x64 is over 32");
     (void)snprintf(text, sizeof text, "%stable statistics rows=3 columns=7\n", network);
     save_model(path, text, NULL, NULL);
-    refuse_model(path, ST_CORRUPT, "the table of statistics is 3x7");
+    refuse_model(path, ST_CORRUPT, "the table 'statistics' is 3x7");
     (void)snprintf(text, sizeof text, "%stable statistics rows=%d columns=%d\n", network,
                    DETECT_STATISTICS_ROW_COUNT, DETECT_STATISTICS_COUNT);
     save_model(path, text, NULL, NULL); /* all zero */
     refuse_model(path, ST_CORRUPT, "no deviation above 0");
     (void)snprintf(text, sizeof text, "%stable embedding rows=4 columns=9\n", network);
     save_model(path, text, NULL, NULL);
-    refuse_model(path, ST_CORRUPT, "the table of the embedding is 4x9, not 16x");
+    refuse_model(path, ST_CORRUPT, "the table 'embedding' is 4x9, this program has 16x");
 }
 
 static void test_missing_and_damaged_models(void **state)
