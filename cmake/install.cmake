@@ -12,7 +12,7 @@ add_custom_target(manual ALL
 # DESTDIR goes before everything; CMAKE_INSTALL_PREFIX is /usr/local unless told.
 install(TARGETS aidetect RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
 install(TARGETS aidetect_static aidetect_shared DESTINATION ${CMAKE_INSTALL_LIBDIR})
-# What they need and nothing else; programs write #include "detect/detect.h".
+# The boundary and what its headers need; programs write #include "detect/detect.h".
 install(FILES src/detect/detect.h src/detect/explain.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/aidetect/detect)
 install(FILES src/base/base.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/aidetect/base)
 install(FILES ${CMAKE_BINARY_DIR}/aidetect.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

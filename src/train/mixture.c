@@ -43,10 +43,11 @@ static double weight_of(const struct examples *examples, size_t i)
     return 1 / sqrt(same_source);
 }
 
-/* Of one tier. */
-static void weigh(double *weights, const struct examples *examples)
+/* The same in every tier. */
+static void weigh(struct examples *examples)
 {
     size_t count = examples->photo_count;
+    double *weights = examples->weights;
     double sums[TRAIN_LABEL_COUNT] = {0};
 
     for (size_t i = 0; i < count; i++) {
@@ -55,6 +56,8 @@ static void weigh(double *weights, const struct examples *examples)
     }
     for (size_t i = 0; i < count; i++)
         weights[i] *= (double)count / sums[sample_of(examples, i).label];
+    for (size_t i = count; i < TIERS * count; i++)
+        weights[i] = weights[i - count];
 }
 
 /* What the opinions say before they are mixed. */
@@ -65,10 +68,10 @@ static enum status gather_opinions(struct examples *examples,
     size_t count = examples->photo_count;
     enum status st = ST_OK;
 
+    weigh(examples);
     for (size_t tier = 0; tier < TIERS && st == ST_OK; tier++) {
         st = train_validation_run(opinions, examples->dataset, options->model_path,
                                   (enum train_tier)tier, options->workers, err);
-        weigh(examples->weights + tier * count, examples);
         for (size_t i = 0; i < count; i++) {
             double *row = examples->features + (tier * count + i) * examples->feature_count;
             examples->labels[tier * count + i] = sample_of(examples, i).label == TRAIN_LABEL_AI;

@@ -337,7 +337,6 @@ static void close_trainer(struct trainer *trainer)
 
 /* Models ------------------------------------------------------------------------------------ */
 
-/* log-odds = network * its logit + statistics * their score + bias. */
 static const struct train_mixture network_alone = {.network = 1};
 static const struct train_mixture uncalibrated = {.network = 1, .statistics = 1};
 

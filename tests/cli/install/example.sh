@@ -24,5 +24,6 @@ nm -D --defined-only "$(find "$prefix" -name 'libaidetect.so' | head -1)" |
 nm -D --defined-only "$(find "$prefix" -name 'libaidetect.so' | head -1)" |
     awk '{ print $3 }' | sort -u >exported
 grep -hoE '\b(detect|err|status|str)_[a-z_]+\(' prefix/include/aidetect/*/*.h | tr -d '(' | sort -u >declared
+grep -qx detect_explain declared && grep -qx err_write declared || echo "no headers were read"
 grep -vxFf exported declared | grep -vx -e err_set -e err_returned
 true
