@@ -59,12 +59,21 @@ static enum status read_band(struct detect_convention *out, const struct nn_weig
     return st;
 }
 
+enum status detect_convention_check_frontend(const struct nn_weights *weights, struct err *err)
+{
+    const char *frontend = nn_weights_metadata(weights, "frontend");
+
+    if (!frontend || strcmp(frontend, DETECT_FRONTEND_NAME) != 0)
+        return err_set(err, ST_CORRUPT, "the model wants front end '%.40s', this program has '%s'",
+                       frontend ? frontend : "none", DETECT_FRONTEND_NAME);
+    return ST_OK;
+}
+
 enum status detect_convention_read(struct detect_convention *out, const struct nn_weights *weights,
                                    struct err *err)
 {
     struct detect_convention convention = {0};
     const char *version = nn_weights_metadata(weights, "version");
-    const char *frontend = nn_weights_metadata(weights, "frontend");
     double side = 0;
     double count = 0;
     double scale = 0;
@@ -74,10 +83,9 @@ enum status detect_convention_read(struct detect_convention *out, const struct n
     if (!version || !*version || strlen(version) >= sizeof convention.version)
         return err_set(err, ST_CORRUPT, "model metadata 'version' must have 1 to %d bytes",
                        DETECT_MODEL_ID_SIZE - 1);
-    if (!frontend || strcmp(frontend, DETECT_FRONTEND_NAME) != 0)
-        return err_set(err, ST_CORRUPT, "the model wants front end '%.40s', this program has '%s'",
-                       frontend ? frontend : "none", DETECT_FRONTEND_NAME);
-    enum status st = read_number(&side, weights, "crop_side", 32, DETECT_FRONTEND_SIDE_MAX, err);
+    enum status st = detect_convention_check_frontend(weights, err);
+    if (st == ST_OK)
+        st = read_number(&side, weights, "crop_side", 32, DETECT_FRONTEND_SIDE_MAX, err);
     if (st == ST_OK)
         st = read_number(&count, weights, "crop_count", 1, DETECT_CROPS_MAX, err);
     if (st == ST_OK)

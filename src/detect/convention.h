@@ -20,7 +20,11 @@ struct detect_convention {
     struct detect_band unsure; /* around the threshold; both 0: not stated */
 };
 
-/* Checks every value and that the network fits; the front end must be the one built in.
+/* ST_CORRUPT unless the network was trained behind the front end that is built in. */
+enum status detect_convention_check_frontend(const struct nn_weights *weights,
+                                             struct err *err) MUST_USE;
+
+/* Checks every value and that the network fits, and the front end as above.
  * Errors: ST_CORRUPT naming the key. */
 enum status detect_convention_read(struct detect_convention *out, const struct nn_weights *weights,
                                    struct err *err) MUST_USE;

@@ -5,6 +5,7 @@
 #include "detect/detect_internal.h"
 #include "detect/frontend.h"
 #include "detect/quality.h"
+#include "detect/scales.h"
 
 #define ARENA_KEEP_BYTES  ((size_t)24 << 20) /* pages kept between photos; more goes back */
 #define ARENA_SPARE_BYTES ((size_t)64 << 20) /* beyond the pixels: codec and crop scratch */
@@ -61,7 +62,8 @@ void detect_session_close(struct detect_session *session)
 
 /* One photo ------------------------------------------------------------------------------- */
 
-/* Runs the network on one crop: its patch logits plus `offset` into `map`, their mean returned. */
+/* Runs the network on one crop of the photo at half scale: its patch logits plus `offset` into
+ * `map`, their mean returned. */
 static float run_crop(struct detect_session *session, const struct image *photo,
                       struct detect_place place, float offset, float *map)
 {
@@ -85,7 +87,7 @@ static float run_crop(struct detect_session *session, const struct image *photo,
 
 /* The second opinion, calibrated, and the embedding; 0 when the model has none. */
 static enum status run_statistics(struct detect_result *result, struct detect_session *session,
-                                  const struct image *photo, struct err *err)
+                                  const struct detect_scales *photo, struct err *err)
 {
     const struct detect_model *model = session->model;
     float values[DETECT_STATISTICS_COUNT];
@@ -109,6 +111,30 @@ static double ms_since(int64_t started_us)
     return (double)(clock_monotonic_us(&clock_system) - started_us) / 1e3;
 }
 
+/* The network on each place; probability and what the crops say. */
+static void run_network(struct detect_result *result, struct detect_session *session,
+                        const struct image *half, const struct detect_place *places)
+{
+    const struct detect_convention *convention = &session->model->convention;
+    struct nn_tensor out = nn_inference_output(session->network);
+    size_t patches = (size_t)out.h * (size_t)out.w;
+    float offset = convention->bias + (float)result->statistics_logit;
+    double sum = 0;
+
+    for (size_t i = 0; i < result->crop_count; i++) {
+        float *map = session->maps + i * patches;
+        float logit = run_crop(session, half, places[i], offset, map);
+        result->crops[i] = (struct detect_crop){.x = 2 * places[i].x,
+                                                .y = 2 * places[i].y,
+                                                .side_px = 2 * (uint32_t)convention->crop_side,
+                                                .logit = logit};
+        sum += (double)logit;
+    }
+    sum /= (double)result->crop_count;
+    result->probability = detect_probability_of(sum);
+    result->network_logit = sum - (double)offset;
+}
+
 /* Crops, statistics and network over a decoded photo; fills everything but the decode time and
  * header. */
 static enum status judge(struct detect_result *result, struct detect_session *session,
@@ -116,37 +142,26 @@ static enum status judge(struct detect_result *result, struct detect_session *se
 {
     const struct detect_convention *convention = &session->model->convention;
     struct detect_place places[DETECT_CROPS_MAX];
-    struct nn_tensor out = nn_inference_output(session->network);
-    size_t patches = (size_t)out.h * (size_t)out.w;
+    struct detect_scales scales;
     int64_t started = clock_monotonic_us(&clock_system);
+    size_t mark = arena_mark(session->arena);
     float texture = 0;
-    double sum = 0;
-    enum status st =
-        detect_crops_choose(places, (size_t)convention->crop_count, &result->crop_count, &texture,
-                            photo, (uint32_t)convention->crop_side, session->arena, err);
+    enum status st = detect_scales_of(&scales, photo, session->arena, err);
 
+    if (st == ST_OK)
+        st = detect_crops_choose(places, (size_t)convention->crop_count, &result->crop_count,
+                                 &texture, &scales.at[0], (uint32_t)convention->crop_side,
+                                 session->arena, err);
+    if (st == ST_OK)
+        st = run_statistics(result, session, &scales, err);
     if (st != ST_OK)
         return st;
     result->quality = detect_quality_flags(photo, texture);
-    st = run_statistics(result, session, photo, err);
-    if (st != ST_OK)
-        return st;
     result->crops_ms = ms_since(started);
     started = clock_monotonic_us(&clock_system);
-    float offset = convention->bias + (float)result->statistics_logit;
-    for (size_t i = 0; i < result->crop_count; i++) {
-        float *map = session->maps + i * patches;
-        float logit = run_crop(session, photo, places[i], offset, map);
-        result->crops[i] = (struct detect_crop){.x = places[i].x,
-                                                .y = places[i].y,
-                                                .side_px = (uint32_t)convention->crop_side,
-                                                .logit = logit};
-        sum += (double)logit;
-    }
-    sum /= (double)result->crop_count;
-    result->probability = detect_probability_of(sum);
-    result->network_logit = sum - (double)offset;
+    run_network(result, session, &scales.at[0], places);
     result->network_ms = ms_since(started);
+    arena_release(session->arena, mark);
     return ST_OK;
 }
 

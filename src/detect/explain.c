@@ -16,11 +16,14 @@ static enum status weigh_cells(struct detect_explanation *out, struct detect_ses
     struct detect_grid grid = detect_grid_of(photo->width, photo->height);
     struct detect_evidence_map maps[DETECT_CROPS_MAX];
     struct nn_tensor map = nn_inference_output(session->network);
-    enum status st = ST_OK;
+    size_t mark = arena_mark(session->arena);
+    struct detect_scales scales;
+    enum status st = detect_scales_of(&scales, photo, session->arena, err);
 
-    if (session->statistics && convention->statistics_scale != 0)
-        st = detect_statistics_compare(out->log_odds, session->statistics, model->statistics, photo,
-                                       &grid, session->arena, err);
+    if (st == ST_OK && session->statistics && convention->statistics_scale != 0)
+        st = detect_statistics_compare(out->log_odds, session->statistics, model->statistics,
+                                       &scales, &grid, session->arena, err);
+    arena_release(session->arena, mark);
     if (st != ST_OK)
         return st;
     for (uint32_t i = 0; i < detect_grid_count(&grid); i++)

@@ -5,7 +5,8 @@
 
 #include "base/base.h"
 
-#define DETECT_FRONTEND_NAME     "residual-16" /* weights name the front end they were trained on */
+/* Weights name what they were trained on: these channels of the photo at half scale. */
+#define DETECT_FRONTEND_NAME     "residual-16-half"
 #define DETECT_FRONTEND_CHANNELS 16
 /* Pixels around the crop that the filters look at; a multiple of 8, so that a crop which starts on
  * a JPEG block has a window that does. */

@@ -17,7 +17,6 @@
 #define MARGIN      DETECT_WINDOW_MARGIN
 #define BLOCK       DETECT_SUMS_BLOCK
 #define WINDOWS_MAX 4u
-#define SIDE_MIN    8u /* a scale is never smaller */
 #define STANDARD    3.0f
 
 _Static_assert(DETECT_STATISTICS_OF_SCALE == DETECT_SUMS_NUMBERS, "as many as a scale's sums give");
@@ -111,22 +110,16 @@ static enum status add_scale(struct detect_sums *sums, struct detect_statistics 
     return st;
 }
 
-/* All scales of a photo, each into one zeroed sum, or, with a grid, as many as it has cells.
- * *smallest, the photo at the last scale, stays in the arena. */
-static enum status add_scales(struct detect_sums *sums, struct image *smallest,
-                              struct detect_statistics *statistics, const struct image *photo,
-                              const struct detect_grid *grid, struct arena *arena, struct err *err)
+/* Each scale into one zeroed sum, or, with a grid, as many as it has cells. */
+static enum status add_scales(struct detect_sums *sums, struct detect_statistics *statistics,
+                              const struct detect_scales *photo, const struct detect_grid *grid,
+                              struct arena *arena, struct err *err)
 {
     size_t stride = grid ? detect_grid_count(grid) : 1;
     enum status st = ST_OK;
 
-    *smallest = *photo;
-    for (unsigned scale = 0; scale < DETECT_STATISTICS_SCALES && st == ST_OK; scale++) {
-        st = image_resize(smallest, smallest, MAX_OF(smallest->width / 2, SIDE_MIN),
-                          MAX_OF(smallest->height / 2, SIDE_MIN), IMAGE_BOX, arena, err);
-        if (st == ST_OK)
-            st = add_scale(sums + scale * stride, statistics, smallest, grid, arena, err);
-    }
+    for (unsigned scale = 0; scale < DETECT_SCALES && st == ST_OK; scale++)
+        st = add_scale(sums + scale * stride, statistics, &photo->at[scale], grid, arena, err);
     return st;
 }
 
@@ -170,18 +163,17 @@ static void put_tones(float *out, const struct image *photo)
 }
 
 enum status detect_statistics_measure(float *out, struct detect_statistics *statistics,
-                                      const struct image *photo, struct arena *arena,
+                                      const struct detect_scales *photo, struct arena *arena,
                                       struct err *err)
 {
-    struct detect_sums sums[DETECT_STATISTICS_SCALES] = {0};
+    struct detect_sums sums[DETECT_SCALES] = {0};
     size_t mark = arena_mark(arena);
-    struct image smallest;
-    enum status st = add_scales(sums, &smallest, statistics, photo, NULL, arena, err);
+    enum status st = add_scales(sums, statistics, photo, NULL, arena, err);
 
     if (st == ST_OK) {
-        for (size_t scale = 0; scale < DETECT_STATISTICS_SCALES; scale++)
+        for (size_t scale = 0; scale < DETECT_SCALES; scale++)
             detect_sums_numbers(out + scale * DETECT_STATISTICS_OF_SCALE, &sums[scale]);
-        put_tones(out + DETECT_STATISTICS_SCALES * DETECT_STATISTICS_OF_SCALE, &smallest);
+        put_tones(out + DETECT_SCALES * DETECT_STATISTICS_OF_SCALE, &photo->at[DETECT_SCALES - 1]);
     }
     arena_release(arena, mark);
     return st;
@@ -255,7 +247,7 @@ static double score_of(const float *table, float *values, const struct detect_su
 {
     const float *mean = table + DETECT_STATISTICS_MEAN * DETECT_STATISTICS_COUNT;
 
-    for (size_t scale = 0; scale < DETECT_STATISTICS_SCALES; scale++) {
+    for (size_t scale = 0; scale < DETECT_SCALES; scale++) {
         size_t at = scale * DETECT_STATISTICS_OF_SCALE;
         if (sums[scale].pixels)
             detect_sums_numbers(values + at, &sums[scale]);
@@ -269,14 +261,14 @@ static double score_of(const float *table, float *values, const struct detect_su
 static void compare_cells(double *out, const float *table, float *values,
                           const struct detect_sums *sums, size_t count)
 {
-    struct detect_sums whole[DETECT_STATISTICS_SCALES] = {0};
+    struct detect_sums whole[DETECT_SCALES] = {0};
 
-    for (size_t i = 0; i < DETECT_STATISTICS_SCALES * count; i++)
+    for (size_t i = 0; i < DETECT_SCALES * count; i++)
         detect_sums_add(&whole[i / count], &sums[i]);
     double score = score_of(table, values, whole);
     for (size_t cell = 0; cell < count; cell++) {
-        struct detect_sums rest[DETECT_STATISTICS_SCALES];
-        for (size_t scale = 0; scale < DETECT_STATISTICS_SCALES; scale++) {
+        struct detect_sums rest[DETECT_SCALES];
+        for (size_t scale = 0; scale < DETECT_SCALES; scale++) {
             rest[scale] = whole[scale];
             detect_sums_remove(&rest[scale], &sums[scale * count + cell]);
         }
@@ -285,24 +277,23 @@ static void compare_cells(double *out, const float *table, float *values,
 }
 
 enum status detect_statistics_compare(double *out, struct detect_statistics *statistics,
-                                      const float *table, const struct image *photo,
+                                      const float *table, const struct detect_scales *photo,
                                       const struct detect_grid *grid, struct arena *arena,
                                       struct err *err)
 {
     size_t mark = arena_mark(arena);
     size_t count = detect_grid_count(grid);
     float values[DETECT_STATISTICS_COUNT];
-    struct image smallest;
-    struct detect_sums *sums =
-        ARENA_NEW(arena, struct detect_sums, DETECT_STATISTICS_SCALES * count);
+    struct detect_sums *sums = ARENA_NEW(arena, struct detect_sums, DETECT_SCALES * count);
     enum status st = ST_OK;
 
     if (!sums)
         return err_set(err, ST_NOMEM, "no room for the statistics of %zu cells", count);
-    memset(sums, 0, DETECT_STATISTICS_SCALES * count * sizeof *sums);
-    st = add_scales(sums, &smallest, statistics, photo, grid, arena, err);
+    memset(sums, 0, DETECT_SCALES * count * sizeof *sums);
+    st = add_scales(sums, statistics, photo, grid, arena, err);
     if (st == ST_OK) {
-        put_tones(values + DETECT_STATISTICS_SCALES * DETECT_STATISTICS_OF_SCALE, &smallest);
+        put_tones(values + DETECT_SCALES * DETECT_STATISTICS_OF_SCALE,
+                  &photo->at[DETECT_SCALES - 1]);
         compare_cells(out, table, values, sums, count);
     }
     arena_release(arena, mark);

@@ -5,10 +5,9 @@
 #pragma once
 
 #include "detect/grid.h"
-#include "image/image.h"
+#include "detect/scales.h"
 
-#define DETECT_STATISTICS_TABLE  "statistics" /* the weights file's table, five rows, see below */
-#define DETECT_STATISTICS_SCALES 2            /* half and a quarter of the photo */
+#define DETECT_STATISTICS_TABLE "statistics" /* the weights file's table, five rows, see below */
 
 /* Classes of quantised neighbours that are the same after mirroring and negation. */
 #define DETECT_STATISTICS_TRIPLES 39 /* three values in -2..2 */
@@ -21,7 +20,7 @@
      12 + 4 + 7 + 71)
 #define DETECT_STATISTICS_TONES 27 /* saturation, brightness, colour moments; once a photo */
 #define DETECT_STATISTICS_COUNT                                                                    \
-    (DETECT_STATISTICS_SCALES * DETECT_STATISTICS_OF_SCALE + DETECT_STATISTICS_TONES)
+    (DETECT_SCALES * DETECT_STATISTICS_OF_SCALE + DETECT_STATISTICS_TONES)
 
 struct detect_statistics;
 struct detect_statistics *detect_statistics_open(void) MUST_USE;
@@ -30,7 +29,7 @@ void detect_statistics_close(struct detect_statistics *statistics); /* NULL is f
 /* DETECT_STATISTICS_COUNT finite numbers of a photo of any size.  ST_NOMEM: arena full; what is
  * taken from the arena is given back. */
 enum status detect_statistics_measure(float *out, struct detect_statistics *statistics,
-                                      const struct image *photo, struct arena *arena,
+                                      const struct detect_scales *photo, struct arena *arena,
                                       struct err *err) MUST_USE;
 
 /* Rows of the table, each DETECT_STATISTICS_COUNT floats. */
@@ -63,6 +62,6 @@ uint64_t detect_statistics_embedding(const float *embedding, const float *table,
  * stay where they are; out[cell], row by row.  Tones belong to the whole photo and stay.  Takes
  * about as long as measuring.  Errors as above. */
 enum status detect_statistics_compare(double *out, struct detect_statistics *statistics,
-                                      const float *table, const struct image *photo,
+                                      const float *table, const struct detect_scales *photo,
                                       const struct detect_grid *grid, struct arena *arena,
                                       struct err *err) MUST_USE;

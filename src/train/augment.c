@@ -8,6 +8,7 @@
 
 #define GRID_SHIFT     8u /* pixels given up so that an earlier JPEG grid can be out of phase */
 #define BLUR_TAPS_MAX  15
+#define WINDOW_MAX     (2u * (DETECT_FRONTEND_SIDE_MAX + 2u * DETECT_FRONTEND_MARGIN))
 #define TEXTURE_STRIDE 3u
 
 static uint32_t range_up_to(struct rng *rng, uint32_t top)
@@ -137,7 +138,7 @@ static void blur(struct image *image, double sigma)
 {
     int radius = MIN_OF((int)ceil(2.5 * sigma), BLUR_TAPS_MAX / 2);
     float taps[BLUR_TAPS_MAX] = {0};
-    uint8_t copy[DETECT_FRONTEND_SIDE_MAX + 64];
+    uint8_t copy[WINDOW_MAX];
     double total = 0;
 
     REQUIRE(image->width <= sizeof copy && image->height <= sizeof copy);
@@ -187,7 +188,7 @@ enum status train_augment(struct image *out, const struct image *photo,
                           const struct train_augment_config *config, uint32_t side, struct rng *rng,
                           struct arena *arena, struct err *err)
 {
-    uint32_t window = side + 2 * DETECT_FRONTEND_MARGIN;
+    uint32_t window = 2 * (side + 2 * DETECT_FRONTEND_MARGIN);
     double factor = 1;
     struct image image;
 
@@ -218,6 +219,6 @@ enum status train_augment(struct image *out, const struct image *photo,
     degrade(&image, config, rng);
     st = compress_last(&image, config, rng, arena, err);
     if (st == ST_OK)
-        *out = image;
+        st = image_resize(out, &image, window / 2, window / 2, IMAGE_BOX, arena, err);
     return st;
 }

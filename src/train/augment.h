@@ -1,5 +1,5 @@
 /* train/augment.h - one training example: a crop window of a photo after the same random resizing,
- * compression, noise, blur, colour and turning for every photo, whatever its label.
+ * compression, noise, blur, colour and turning for every photo, whatever its label, at half scale.
  * The network must never learn how a class happened to be stored.  Thread-safe: state is passed. */
 #pragma once
 

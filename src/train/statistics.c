@@ -84,13 +84,16 @@ static enum status measure_view(float *values, struct detect_statistics *instrum
 
     for (size_t t = 0; t < TIERS && st == ST_OK; t++) {
         size_t mark = arena_mark(arena);
+        struct detect_scales scales;
         struct image degraded;
         struct bytes file;
         st = train_tier_apply(&file, NULL, photo, original_side, tiers[t].tier, arena, err);
         if (st == ST_OK)
             st = image_decode(&degraded, NULL, file, &image_limits_default, arena, err);
         if (st == ST_OK)
-            st = detect_statistics_measure(values + t * COUNT, instrument, &degraded, arena, err);
+            st = detect_scales_of(&scales, &degraded, arena, err);
+        if (st == ST_OK)
+            st = detect_statistics_measure(values + t * COUNT, instrument, &scales, arena, err);
         arena_release(arena, mark);
     }
     return st;

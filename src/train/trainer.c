@@ -118,13 +118,14 @@ static enum status open_graph(struct trainer *trainer, struct err *err)
     return ST_OK;
 }
 
-/* A hash of network, data and every setting but `run.patience`, which only says when to stop: a
- * checkpoint fits this run or it is refused. */
+/* A hash of front end, network, data and every setting but `run.patience`, which only says when to
+ * stop: a checkpoint fits this run or it is refused. */
 static void identify(struct trainer *trainer)
 {
     struct buf text;
 
     buf_init(&text, 1u << 20);
+    buf_add_str(&text, DETECT_FRONTEND_NAME);
     buf_add_str(&text, trainer->graph->text);
     buf_add_str(&text, train_dataset_manifest(trainer->dataset)->sha256);
     for (size_t i = 0; i < train_config_table.count; i++) {
@@ -157,7 +158,8 @@ static enum status take_values(float *values, const struct nn_graph *graph, cons
     REQUIRE(values != NULL);
     if (st != ST_OK)
         return st;
-    for (int i = 0; i < graph->parameter_count; i++) {
+    st = detect_convention_check_frontend(from, err);
+    for (int i = 0; i < graph->parameter_count && st == ST_OK; i++) {
         const struct nn_parameter *to = &graph->parameters[i];
         for (int k = 0; k < from->graph->parameter_count; k++) {
             const struct nn_parameter *given = &from->graph->parameters[k];
@@ -168,7 +170,7 @@ static enum status take_values(float *values, const struct nn_graph *graph, cons
         }
     }
     nn_weights_close(from);
-    return ST_OK;
+    return st;
 }
 
 static enum status check_table(const struct trainer *trainer, const char *name, int rows,

@@ -71,11 +71,10 @@ static const char network[] = "input x channels=16 side=64\n"
                               "conv b out=16 kernel=3 stride=2 norm relu\n"
                               "conv c out=16 kernel=1 bias\n";
 
-static struct bytes make_photo(uint32_t width, uint32_t height)
+static struct image make_pixels(uint32_t width, uint32_t height)
 {
     struct rng rng = rng_seed(width * 31 + height);
     struct image image = {width, height, ARENA_NEW(arena, uint8_t, (size_t)3 * width * height)};
-    struct bytes file = {0};
 
     REQUIRE(image.rgb != NULL);
     uint64_t noise = 0;
@@ -83,6 +82,14 @@ static struct bytes make_photo(uint32_t width, uint32_t height)
         noise = noise ? noise : rng_u64(&rng);
         image.rgb[i] = (uint8_t)(100 + i / 3 % width / 16 % 8 * 8 + (noise & 31));
     }
+    return image;
+}
+
+static struct bytes make_photo(uint32_t width, uint32_t height)
+{
+    struct image image = make_pixels(width, height);
+    struct bytes file = {0};
+
     REQUIRE(image_encode_jpeg(&file, &image, 90, IMAGE_SUBSAMPLING_420, arena, NULL) == ST_OK);
     return file;
 }
@@ -149,6 +156,32 @@ static void test_model_facts(void **state)
     detect_session_close(NULL);
 }
 
+/* A pattern that leaves every mean of four pixels as it was is not seen; one pixel's change is. */
+static void test_judges_at_half_scale(void **state)
+{
+    (void)state;
+    struct detect_model *model = open_model(NULL);
+    struct detect_session *session = open_session(model);
+    struct image pixels = make_pixels(300, 200);
+    double probabilities[3];
+    struct bytes file;
+
+    for (int k = 0; k < 3; k++) {
+        for (uint32_t i = 0; k == 1 && i < 300u * 200u; i++)
+            for (uint32_t c = 0; c < 3; c++)
+                pixels.rgb[3 * i + c] =
+                    (uint8_t)(pixels.rgb[3 * i + c] + ((i % 300 + i / 300) % 2 ? 9 : -9));
+        if (k == 2)
+            pixels.rgb[3 * (100 * 300 + 150)] ^= 64;
+        assert_int_equal(image_encode_png(&file, &pixels, arena, NULL), ST_OK);
+        probabilities[k] = judge(session, file).probability;
+    }
+    assert_true(probabilities[0] == probabilities[1]);
+    assert_true(probabilities[1] != probabilities[2]);
+    detect_session_close(session);
+    detect_model_close(model);
+}
+
 static void test_figures_agree(void **state)
 {
     (void)state;
@@ -165,8 +198,8 @@ static void test_figures_agree(void **state)
     assert_true(r.decode_ms > 0 && r.crops_ms >= 0 && r.network_ms > 0);
     for (size_t i = 0; i < r.crop_count; i++) {
         const struct detect_crop *crop = &r.crops[i];
-        assert_int_equal(crop->side_px, CROP_SIDE);
-        assert_true(crop->x + CROP_SIDE <= 480 && crop->y + CROP_SIDE <= 320);
+        assert_int_equal(crop->side_px, 2 * CROP_SIDE);
+        assert_true(crop->x + 2 * CROP_SIDE <= 480 && crop->y + 2 * CROP_SIDE <= 320);
         sum += (double)crop->logit;
     }
     double probability = 1 / (1 + exp(-sum / (double)r.crop_count));
@@ -719,6 +752,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_model_facts),
+        cmocka_unit_test(test_judges_at_half_scale),
         cmocka_unit_test(test_figures_agree),
         cmocka_unit_test(test_explains),
         cmocka_unit_test(test_explains_every_size),

@@ -1,5 +1,6 @@
 /* tests/unit/train/synthetic_photos.h - a manifest and small photos made from formulas: "real" ones
- * have noise of single pixels, "ai" ones the same noise in blocks of 2x2.  One thread. */
+ * have noise in blocks of 2x2 pixels, single ones at half scale, "ai" ones in blocks of 8x8.  One
+ * thread. */
 #pragma once
 
 #include "base/buf.h"
@@ -15,6 +16,7 @@ static inline struct bytes synthetic_photo(bool ai, uint32_t width, uint32_t hei
 {
     struct rng rng = rng_seed(seed);
     struct image image = {width, height, ARENA_NEW(arena, uint8_t, (size_t)3 * width * height)};
+    uint32_t grain = ai ? 8 : 2;
     struct bytes file = {0};
 
     REQUIRE(image.rgb != NULL);
@@ -22,9 +24,9 @@ static inline struct bytes synthetic_photo(bool ai, uint32_t width, uint32_t hei
         for (uint32_t x = 0; x < width; x++) {
             uint8_t *at = image.rgb + 3 * ((size_t)y * width + x);
             uint8_t value = (uint8_t)(90 + rng_below(&rng, 64) + x % 40);
-            if (ai && y % 2)
+            if (y % grain)
                 value = *(at - 3 * (size_t)width);
-            if (ai && x % 2)
+            if (x % grain)
                 value = *(at - 3);
             at[0] = at[1] = at[2] = value;
         }

@@ -119,15 +119,32 @@ static bool holds(const struct image *photo, const struct image *window, uint32_
     return true;
 }
 
-/* With everything off the window is a part of the photo in one of its 8 orientations, at places
- * that are not all on one JPEG grid. */
+/* The photo from (x, y) on at half scale. */
+static struct image half_from(const struct image *photo, uint32_t x, uint32_t y)
+{
+    struct image half;
+
+    assert_int_equal(
+        image_crop(&half, photo, x, y, photo->width - 2 * x, photo->height - 2 * y, arena, NULL),
+        ST_OK);
+    assert_int_equal(
+        image_resize(&half, &half, half.width / 2, half.height / 2, IMAGE_BOX, arena, NULL), ST_OK);
+    return half;
+}
+
+/* With everything off the window is half a part of the photo in one of its 8 orientations, at
+ * places that are not all on one JPEG grid. */
 static void test_nothing_changes_pixels(void **state)
 {
     (void)state;
     struct train_augment_config config = nothing();
-    struct image photo = make_photo(100, 90);
+    struct image photo = make_photo(120, 114);
+    struct image halves[4];
     bool phases[8] = {0};
     bool turns[9] = {0};
+
+    for (uint32_t i = 0; i < 4; i++)
+        halves[i] = half_from(&photo, i % 2, i / 2);
 
     for (uint64_t seed = 0; seed < 80; seed++) {
         struct image window = augment(&photo, &config, 32, seed);
@@ -135,9 +152,11 @@ static void test_nothing_changes_pixels(void **state)
         for (uint8_t turn = 1; turn <= 8 && !found; turn++) {
             struct image turned;
             assert_int_equal(image_orient(&turned, &window, turn, arena, NULL), ST_OK);
-            for (uint32_t i = 0; i < (100 - 48 + 1) * (90 - 48 + 1) && !found; i++) {
-                found = holds(&photo, &turned, i % 53, i / 53);
-                phases[i % 53 % 8] |= found;
+            for (uint32_t i = 0; i < 25 * 19 && !found; i++) { /* places of 96 px */
+                uint32_t x = i % 25;
+                uint32_t y = i / 25;
+                found = holds(&halves[x % 2 + y % 2 * 2], &turned, x / 2, y / 2);
+                phases[x % 8] |= found;
                 turns[turn] |= found;
             }
         }
@@ -174,7 +193,7 @@ static double blocking(const struct image *image, uint32_t phase)
             double step = fabs((double)at[0] - at[3]);
             all += step;
             count++;
-            if (x % 8 == phase) {
+            if (x % 4 == phase) {
                 border += step;
                 borders++;
             }
@@ -182,12 +201,13 @@ static double blocking(const struct image *image, uint32_t phase)
     return border / borders / (all / count);
 }
 
-/* The last JPEG's blocks begin at the window's corner, as in an upload. */
+/* The last JPEG's blocks, four pixels at half scale, begin at the window's corner, as in an upload.
+ */
 static void test_last_grid_is_aligned(void **state)
 {
     (void)state;
     struct train_augment_config config = nothing();
-    struct image photo = make_photo(400, 400);
+    struct image photo = make_photo(700, 700);
     struct image window;
     double best = 0;
     uint32_t best_phase = 99;
@@ -195,12 +215,12 @@ static void test_last_grid_is_aligned(void **state)
     config.lossless_chance = 0;
     config.last_jpeg_low = config.last_jpeg_high = 5;
     window = augment(&photo, &config, 240, 3);
-    for (uint32_t phase = 0; phase < 8; phase++) {
+    for (uint32_t phase = 0; phase < 4; phase++) {
         double b = blocking(&window, phase);
         best_phase = b > best ? phase : best_phase;
         best = fmax(best, b);
     }
-    assert_int_equal(best_phase, 7); /* between columns 7 and 8 */
+    assert_int_equal(best_phase, 3); /* between columns 3 and 4 */
     assert_true(best > 1.3);
 }
 
@@ -208,14 +228,14 @@ static void test_most_textured_place(void **state)
 {
     (void)state;
     struct train_augment_config config = nothing();
-    struct image photo = make_photo(600, 60);
+    struct image photo = make_photo(1200, 120);
     double flat[2] = {0};
 
-    memset(photo.rgb, 128, (size_t)3 * 600 * 60);
+    memset(photo.rgb, 128, (size_t)3 * 1200 * 120);
     struct rng rng = rng_seed(1);
-    for (uint32_t y = 0; y < 60; y++)
-        for (uint32_t x = 300; x < 600; x++)
-            photo.rgb[3 * ((size_t)y * 600 + x) + 1] = (uint8_t)rng_below(&rng, 256);
+    for (uint32_t y = 0; y < 120; y++)
+        for (uint32_t x = 600; x < 1200; x++)
+            photo.rgb[3 * ((size_t)y * 1200 + x) + 1] = (uint8_t)rng_below(&rng, 256);
     for (int i = 0; i < 2; i++) {
         config.texture_tries = i ? 8 : 1;
         for (uint64_t seed = 0; seed < 40; seed++) {

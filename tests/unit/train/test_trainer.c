@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "detect/detect.h"
 #include "detect/statistics.h"
+#include "nn/weights.h"
 #include "synthetic_photos.h"
 #include "train/trainer.h"
 
@@ -30,7 +31,7 @@ static int open_photos(void **state)
     (void)state;
     log_set_level(LOG_WARN);
     temp_folder_open(&folder);
-    synthetic_set(&folder, 4, 4, 96);
+    synthetic_set(&folder, 4, 4, 192);
     return fs_write(temp_path(path, &folder, "network.txt"), text, NULL) == ST_OK ? 0 : -1;
 }
 
@@ -156,6 +157,26 @@ static void test_table_of_another_size(void **state)
     (void)snprintf(config.network, sizeof config.network, "%s", path);
     assert_int_equal(train_run(&report, &config, NULL, &err), ST_INVALID);
     assert_non_null(strstr(err.msg, "the table statistics is 2x9, this program has 5x"));
+}
+
+/* What a network learned of other pixels is of no use here. */
+static void test_network_behind_another_front_end(void **state)
+{
+    (void)state;
+    struct train_config config = config_for("behind");
+    struct nn_metadata metadata = {.key = "frontend", .value = (char[]){"other-3"}};
+    struct nn_graph *graph = NULL;
+    struct train_report report;
+    struct err err = {0};
+
+    (void)snprintf(config.from, sizeof config.from, "%s/other.safetensors", folder.path);
+    assert_int_equal(nn_graph_open(&graph, str_of(network), NULL), ST_OK);
+    float *values = mem_alloc(graph->float_count, sizeof *values);
+    assert_int_equal(nn_weights_save(config.from, graph, values, &metadata, 1, &err), ST_OK);
+    mem_free(values);
+    nn_graph_close(graph);
+    assert_int_equal(train_run(&report, &config, NULL, &err), ST_CORRUPT);
+    assert_non_null(strstr(err.msg, "front end 'other-3', this program has 'residual-16-half'"));
 }
 
 /* The mixture of both opinions is fitted on a finished network: no epoch is run again. */
@@ -381,6 +402,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learns), /* its run is what the others are compared with */
         cmocka_unit_test(test_table_of_another_size),
+        cmocka_unit_test(test_network_behind_another_front_end),
         cmocka_unit_test(test_second_opinion_on_a_given_network),
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_same_seed_same_file),
