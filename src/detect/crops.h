@@ -1,5 +1,5 @@
-/* detect/crops.h - where to look: square crops at native resolution, the most textured first.
- * Flat areas say nothing about who made the photo, and resizing destroys what does.  Pure. */
+/* detect/crops.h - where to look: square crops of a photo at one of its scales, the most textured
+ * first, because flat areas say nothing about who made it.  Pure. */
 #pragma once
 
 #include "image/image.h"

@@ -8,9 +8,9 @@
 
 #define DETECT_SCALES 2
 
+/* Half and quarter of the photo's sides, rounded down; in the arena. */
 struct detect_scales {
-    struct image
-        at[DETECT_SCALES]; /* half, quarter: of the photo's sides, rounded down; in the arena */
+    struct image at[DETECT_SCALES];
 };
 
 /* Halved in whole numbers, see IMAGE_BOX; no side becomes shorter than 8 pixels.
