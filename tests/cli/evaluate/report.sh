@@ -11,7 +11,7 @@ jq 'del(.mistakes) | .tiers[] |= del(.curves)' out/deep/report.json >figures.jso
 jq . stdout.json | cmp - figures.json
 jq -c '.tiers.T1.curves | map_values(length)' out/deep/report.json
 jq -c '.tiers.T1.curves.histogram | map_values(add)' out/deep/report.json
-jq -c '.mistakes | .tier, .real.n, .ai.n, (.real.worst | map(.file)), (.real.worst[0].probability | keys)' out/deep/report.json
+jq -c '.mistakes | .tier, .real.n, .ai.n, (.real.worst | map(.file) | sort), (.real.worst[0].probability | keys)' out/deep/report.json
 page=out/deep/report.html
 grep -c '<polyline class="line tier3"' $page
 grep -o 'src="data:image/jpeg;base64,/9j/' $page | wc -l
