@@ -5,7 +5,7 @@
 #define SIDE_MIN_PX   128u
 #define SHARPNESS_MIN 0.528f /* 99 % of strong upscales are below, 1 % of native photos */
 #define BLOCKING_MAX  1.8f
-#define TEXTURE_MIN   0.75f /* mean step of the best crop, 8-bit values, two directions */
+#define TEXTURE_MIN   0.75f /* mean step of the best crop, at half scale, 8-bit values */
 #define ROW_STRIDE    4u
 
 static const struct {
