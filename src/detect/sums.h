@@ -40,8 +40,8 @@ struct detect_window_parts {
 };
 
 /* Adds the window of `photo` at `place` to *sums; with `parts`, each of its blocks to
- * sums[parts->of[row][column]], which takes no longer.  Without
- * blocks of no part, the parts add up to the whole. */
+ * sums[parts->of[row][column]], which takes no longer.  Parts add up to the whole when no
+ * block is of none. */
 void detect_sums_add_window(struct detect_sums *sums, struct detect_window *window,
                             const struct image *photo, struct detect_place place,
                             const struct detect_window_parts *parts);
