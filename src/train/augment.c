@@ -38,15 +38,19 @@ static double texture_of(const struct image *photo, uint32_t x, uint32_t y, uint
     return (double)sum / (double)count;
 }
 
-/* A square of `need` pixels, mirrored where the photo is smaller: the most textured of a few. */
-static enum status cut(struct image *out, const struct image *photo, uint32_t need, int64_t tries,
-                       struct rng *rng, struct arena *arena, struct err *err)
+/* A square of `need` pixels of the photo, which becomes one of `scaled` pixels. */
+struct place {
+    uint32_t x, y, need, scaled;
+};
+
+/* The most textured of a few squares of `need` pixels; one that the photo is too small for begins
+ * at its border. */
+static void find_texture(struct place *place, const struct image *photo, int64_t tries,
+                         struct rng *rng)
 {
-    uint32_t width = MIN_OF(need, photo->width);
-    uint32_t height = MIN_OF(need, photo->height);
+    uint32_t width = MIN_OF(place->need, photo->width);
+    uint32_t height = MIN_OF(place->need, photo->height);
     double best = -1;
-    uint32_t best_x = 0;
-    uint32_t best_y = 0;
 
     for (int64_t i = 0; i < tries; i++) {
         uint32_t x = range_up_to(rng, photo->width - width);
@@ -55,10 +59,9 @@ static enum status cut(struct image *out, const struct image *photo, uint32_t ne
         if (texture <= best)
             continue;
         best = texture;
-        best_x = x;
-        best_y = y;
+        place->x = x;
+        place->y = y;
     }
-    return image_crop(out, photo, best_x, best_y, need, need, arena, err);
 }
 
 static enum status recompress(struct image *inout, int quality, bool subsample, bool webp,
@@ -184,29 +187,45 @@ static enum status compress_last(struct image *inout, const struct train_augment
                       way < config->lossless_chance + config->webp_chance, arena, err);
 }
 
-enum status train_augment(struct image *out, const struct image *photo,
-                          const struct train_augment_config *config, uint32_t side, struct rng *rng,
-                          struct arena *arena, struct err *err)
+/* Pixels a side of what is compressed last: twice those of the example. */
+static uint32_t window_of(uint32_t side)
 {
-    uint32_t window = 2 * (side + 2 * DETECT_FRONTEND_MARGIN);
+    return 2 * (side + 2 * DETECT_FRONTEND_MARGIN);
+}
+
+static void choose_place(struct place *out, const struct image *photo,
+                         const struct train_augment_config *config, uint32_t side, struct rng *rng)
+{
+    uint32_t scaled = window_of(side) + GRID_SHIFT;
     double factor = 1;
-    struct image image;
 
     if (rng_chance(rng, config->resize_chance))
         factor = exp(rng_range(rng, log(config->resize_low), log(config->resize_high)));
     /* A photo too small to be shrunk that far is shrunk as far as it goes. */
     uint32_t least = MIN_OF(photo->width, photo->height);
-    if (factor < 1 && (double)least * factor < (double)(window + GRID_SHIFT))
-        factor = MIN_OF(1.0, (double)(window + GRID_SHIFT) / (double)least);
-    uint32_t scaled = window + GRID_SHIFT;
-    uint32_t need = factor == 1.0 ? scaled : (uint32_t)ceil(scaled / factor);
+    if (factor < 1 && (double)least * factor < (double)scaled)
+        factor = MIN_OF(1.0, (double)scaled / (double)least);
+    *out = (struct place){.need = factor == 1.0 ? scaled : (uint32_t)ceil(scaled / factor),
+                          .scaled = scaled};
+    find_texture(out, photo, config->texture_tries, rng);
+}
 
-    enum status st = cut(&image, photo, need, config->texture_tries, rng, arena, err);
+/* Mirrored where the photo is smaller. */
+static enum status make_window(struct image *out, const struct image *photo,
+                               const struct place *place, const struct train_augment_config *config,
+                               uint32_t side, struct rng *rng, struct arena *arena, struct err *err)
+{
+    uint32_t window = window_of(side);
+    uint32_t scaled = place->scaled;
+    struct image image;
+    enum status st =
+        image_crop(&image, photo, place->x, place->y, place->need, place->need, arena, err);
+
     if (st == ST_OK && rng_chance(rng, config->first_jpeg_chance))
         st = recompress(&image,
                         quality_between(rng, config->first_jpeg_low, config->first_jpeg_high),
                         rng_chance(rng, config->subsample_chance), false, arena, err);
-    if (st == ST_OK && need != scaled)
+    if (st == ST_OK && place->need != scaled)
         st = image_resize(&image, &image, scaled, scaled,
                           (enum image_filter)rng_below(rng, IMAGE_FILTER_COUNT), arena, err);
     if (st == ST_OK)
@@ -221,4 +240,27 @@ enum status train_augment(struct image *out, const struct image *photo,
     if (st == ST_OK)
         st = image_resize(out, &image, window / 2, window / 2, IMAGE_BOX, arena, err);
     return st;
+}
+
+enum status train_augment(struct image *out, const struct image *photo,
+                          const struct train_augment_config *config, uint32_t side, struct rng *rng,
+                          struct arena *arena, struct err *err)
+{
+    struct place place;
+
+    choose_place(&place, photo, config, side, rng);
+    return make_window(out, photo, &place, config, side, rng, arena, err);
+}
+
+enum status train_augment_pair(struct image out[2], const struct image photos[2],
+                               const struct train_augment_config *config, uint32_t side,
+                               struct rng *rng, struct arena *arena, struct err *err)
+{
+    struct place place;
+
+    choose_place(&place, &photos[0], config, side, rng);
+    struct rng again = *rng;
+    enum status st = make_window(&out[0], &photos[0], &place, config, side, rng, arena, err);
+    return st == ST_OK ? make_window(&out[1], &photos[1], &place, config, side, &again, arena, err)
+                       : st;
 }

@@ -12,3 +12,9 @@
 enum status train_augment(struct image *out, const struct image *photo,
                           const struct train_augment_config *config, uint32_t side, struct rng *rng,
                           struct arena *arena, struct err *err) MUST_USE;
+
+/* The same of two photos of one size: the place is that of most texture in the first, and every
+ * random choice is the same for both. */
+enum status train_augment_pair(struct image out[2], const struct image photos[2],
+                               const struct train_augment_config *config, uint32_t side,
+                               struct rng *rng, struct arena *arena, struct err *err) MUST_USE;

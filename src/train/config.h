@@ -22,6 +22,14 @@ struct train_augment_config {
     int64_t texture_tries; /* random places of which the most textured is used */
 };
 
+/* Aligned fakes (train/pairs.h). */
+struct train_pairs_config {
+    char manifest[TRAIN_PATH_SIZE]; /* of twins; "": none */
+    double share;                   /* of the crops */
+    double mix_chance, mix_most;    /* share of the fake in each pixel, up to this */
+    double own_jpeg_chance;         /* compressed as the photo's own file was */
+};
+
 struct train_config {
     char manifest[TRAIN_PATH_SIZE];
     char role[TRAIN_TEXT_SIZE];
@@ -40,6 +48,7 @@ struct train_config {
     double coverage; /* share of the validation photos that must be decided */
     double source_power, family_power, old_weight;
     double added_share; /* of the crops of a class, when there are photos of generation `added` */
+    struct train_pairs_config twins;
     struct train_augment_config augment;
 };
 

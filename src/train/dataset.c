@@ -247,8 +247,8 @@ static void weigh_families(struct train_dataset *dataset)
 
 /* Decoding ---------------------------------------------------------------------------------- */
 
-static enum status decode_row(struct image *out, const struct train_manifest_row *row,
-                              struct arena *arena, struct err *err)
+enum status train_dataset_decode(struct image *out, const struct train_manifest_row *row,
+                                 struct arena *arena, struct err *err)
 {
     struct image_limits limits = image_limits_default;
     struct bytes file;
@@ -280,7 +280,7 @@ static enum status load_row(struct loading *loading, size_t i, struct arena *are
     struct train_dataset *dataset = loading->dataset;
     size_t budget = (size_t)dataset->config.cache_mb << 20;
     struct image image;
-    enum status st = decode_row(&image, &dataset->manifest->rows[i], arena, err);
+    enum status st = train_dataset_decode(&image, &dataset->manifest->rows[i], arena, err);
 
     if (st == ST_INVALID || st == ST_UNSUPPORTED || st == ST_LIMIT) { /* the photo's own fault */
         dataset->damaged[i] = true;
@@ -423,15 +423,27 @@ static struct train_sample sample_of(const struct train_dataset *dataset, uint32
         .family = row->label == TRAIN_LABEL_AI ? dataset->family_class[row->family] : -1};
 }
 
-struct train_sample train_dataset_draw(const struct train_dataset *dataset, struct rng *rng)
+/* which: an index into group_draw. */
+static struct train_sample draw_from(const struct train_dataset *dataset, size_t which,
+                                     struct rng *rng)
 {
-    size_t which = 0; /* group_draw[0]: real */
-
-    if (rng_chance(rng, 0.5))
-        which = 1 + weighted_draw(&dataset->family_draw, rng);
     size_t drawn = weighted_draw(&dataset->group_draw[which], rng);
     const struct group *group = &dataset->groups[dataset->draw_groups[which][drawn]];
+
     return sample_of(dataset, group->rows[rng_below(rng, (uint32_t)group->count)]);
+}
+
+struct train_sample train_dataset_draw(const struct train_dataset *dataset, struct rng *rng)
+{
+    bool ai = rng_chance(rng, 0.5);
+
+    return ai ? draw_from(dataset, 1 + weighted_draw(&dataset->family_draw, rng), rng)
+              : train_dataset_draw_real(dataset, rng);
+}
+
+struct train_sample train_dataset_draw_real(const struct train_dataset *dataset, struct rng *rng)
+{
+    return draw_from(dataset, 0, rng);
 }
 
 size_t train_dataset_validation_count(const struct train_dataset *dataset)
@@ -469,7 +481,7 @@ enum status train_dataset_pixels(struct image *out, const struct train_dataset *
         *out = *cached;
         return ST_OK;
     }
-    return decode_row(out, row, arena, err);
+    return train_dataset_decode(out, row, arena, err);
 }
 
 const struct train_manifest *train_dataset_manifest(const struct train_dataset *dataset)

@@ -27,6 +27,9 @@ void train_dataset_close(struct train_dataset *dataset); /* NULL is fine */
 /* One training photo: class by a fair coin, then generator (AI), source, photo. */
 struct train_sample train_dataset_draw(const struct train_dataset *dataset, struct rng *rng);
 
+/* The same of the real ones only: source, photo. */
+struct train_sample train_dataset_draw_real(const struct train_dataset *dataset, struct rng *rng);
+
 /* The validation photos, whole sources that train_dataset_draw never gives. */
 size_t train_dataset_validation_count(const struct train_dataset *dataset);
 struct train_sample train_dataset_validation(const struct train_dataset *dataset, size_t i);
@@ -40,4 +43,7 @@ size_t train_dataset_damaged_count(const struct train_dataset *dataset);
 enum status train_dataset_pixels(struct image *out, const struct train_dataset *dataset,
                                  const struct train_manifest_row *row, struct arena *arena,
                                  struct err *err) MUST_USE;
+/* Of any manifest's row, into the arena.  Errors: reading and decoding it, which name the file. */
+enum status train_dataset_decode(struct image *out, const struct train_manifest_row *row,
+                                 struct arena *arena, struct err *err) MUST_USE;
 const struct train_manifest *train_dataset_manifest(const struct train_dataset *dataset);

@@ -18,13 +18,16 @@ enum column {
     COLUMN_HEIGHT,
     COLUMN_ORIGINAL_WIDTH,
     COLUMN_ORIGINAL_HEIGHT,
+    COLUMN_REAL,
+    COLUMN_REAL_X,
+    COLUMN_REAL_Y,
     COLUMN_COUNT,
     COLUMN_REQUIRED_COUNT = COLUMN_GENERATION
 };
 
 static const char *const column_names[COLUMN_COUNT] = {
-    "file",       "label", "family", "source",         "role",
-    "generation", "width", "height", "original_width", "original_height",
+    "file",   "label",          "family",          "source", "role",   "generation", "width",
+    "height", "original_width", "original_height", "real",   "real_x", "real_y",
 };
 
 /* Different strings, numbered in the order of their first use; open addressing. */
@@ -190,6 +193,11 @@ static enum status read_header(struct reader *reader, struct str line, struct er
     return ST_OK;
 }
 
+static bool is_stated(struct str text)
+{
+    return text.len && !str_equal(text, "-");
+}
+
 /* "" for a column that the file does not have. */
 static struct str field(const struct reader *reader, const struct str *fields, enum column column)
 {
@@ -198,17 +206,18 @@ static struct str field(const struct reader *reader, const struct str *fields, e
     return i < 0 ? (struct str){"", 0} : fields[i];
 }
 
-static enum status read_side(uint32_t *out, const struct reader *reader, const struct str *fields,
-                             enum column column, struct err *err)
+/* A side, or with a `least` of 0 a place; 0 when it is not stated. */
+static enum status read_pixels(uint32_t *out, const struct reader *reader, const struct str *fields,
+                               enum column column, int64_t least, struct err *err)
 {
     struct str text = field(reader, fields, column);
-    int64_t side = 0;
+    int64_t pixels = 0;
 
-    if (text.len && !str_equal(text, "-") && !str_to_int(&side, text, 1, TRAIN_MANIFEST_SIDE_MAX))
-        return err_set(err, ST_INVALID, "column '%s': '%.*s' is no side of 1 to %d px",
+    if (is_stated(text) && !str_to_int(&pixels, text, least, TRAIN_MANIFEST_SIDE_MAX))
+        return err_set(err, ST_INVALID, "column '%s': '%.*s' is no %s of %lld to %d px",
                        column_names[column], (int)MIN_OF(text.len, 32), text.at,
-                       TRAIN_MANIFEST_SIDE_MAX);
-    *out = (uint32_t)side;
+                       least ? "side" : "place", (long long)least, TRAIN_MANIFEST_SIDE_MAX);
+    *out = (uint32_t)pixels;
     return ST_OK;
 }
 
@@ -248,6 +257,14 @@ static enum status check_repeat(const struct train_manifest_row *first,
     return ST_OK;
 }
 
+/* A relative path is one from the manifest's folder.  NULL: no room. */
+static const char *path_of(const struct reader *reader, struct str text)
+{
+    struct str before = text.at[0] == '/' ? (struct str){"", 0} : reader->folder;
+
+    return copy_text(reader->arena, before, text);
+}
+
 static enum status read_file(struct train_manifest_row *row, bool *repeated, struct reader *reader,
                              const struct str *fields, struct err *err)
 {
@@ -264,7 +281,7 @@ static enum status read_file(struct train_manifest_row *row, bool *repeated, str
     if (!added)
         return check_repeat(&reader->rows[index], row, err);
     row->file = reader->files.at[index];
-    row->path = text.at[0] == '/' ? row->file : copy_text(reader->arena, reader->folder, text);
+    row->path = text.at[0] == '/' ? row->file : path_of(reader, text);
     return row->path ? ST_OK : err_set(err, ST_NOMEM, "no room for a path");
 }
 
@@ -291,15 +308,28 @@ static enum status read_kinds(struct train_manifest_row *row, struct reader *rea
 static enum status read_sides(struct train_manifest_row *row, const struct reader *reader,
                               const struct str *fields, struct err *err)
 {
-    enum status st = read_side(&row->width, reader, fields, COLUMN_WIDTH, err);
+    enum status st = read_pixels(&row->width, reader, fields, COLUMN_WIDTH, 1, err);
 
     if (st == ST_OK)
-        st = read_side(&row->height, reader, fields, COLUMN_HEIGHT, err);
+        st = read_pixels(&row->height, reader, fields, COLUMN_HEIGHT, 1, err);
     if (st == ST_OK)
-        st = read_side(&row->original_width, reader, fields, COLUMN_ORIGINAL_WIDTH, err);
+        st = read_pixels(&row->original_width, reader, fields, COLUMN_ORIGINAL_WIDTH, 1, err);
     if (st == ST_OK)
-        st = read_side(&row->original_height, reader, fields, COLUMN_ORIGINAL_HEIGHT, err);
+        st = read_pixels(&row->original_height, reader, fields, COLUMN_ORIGINAL_HEIGHT, 1, err);
     return st;
+}
+
+/* The photo that a twin was made of. */
+static enum status read_real(struct train_manifest_row *row, const struct reader *reader,
+                             const struct str *fields, struct err *err)
+{
+    struct str text = field(reader, fields, COLUMN_REAL);
+
+    row->real = is_stated(text) ? path_of(reader, text) : "";
+    if (!row->real)
+        return err_set(err, ST_NOMEM, "no room for a path");
+    enum status st = read_pixels(&row->real_x, reader, fields, COLUMN_REAL_X, 0, err);
+    return st == ST_OK ? read_pixels(&row->real_y, reader, fields, COLUMN_REAL_Y, 0, err) : st;
 }
 
 static enum status read_row(struct reader *reader, struct str line, struct err *err)
@@ -322,6 +352,8 @@ static enum status read_row(struct reader *reader, struct str line, struct err *
         st = read_kinds(&row, reader, fields, err);
     if (st == ST_OK)
         st = read_sides(&row, reader, fields, err);
+    if (st == ST_OK)
+        st = read_real(&row, reader, fields, err);
     if (st == ST_OK)
         st = read_file(&row, &repeated, reader, fields, err);
     if (st != ST_OK)
@@ -366,14 +398,14 @@ static size_t count_lines(struct str text)
     return count;
 }
 
-/* Upper bound: each string at most once more than in the text, each path once more again; every
+/* Upper bound: each string at most once more than in the text, both paths once more again; every
  * block rounded up to 64 bytes. */
 static size_t arena_size(size_t rows, size_t text_len, size_t folder_len)
 {
     size_t names_max = TRAIN_MANIFEST_SOURCES_MAX + TRAIN_MANIFEST_FAMILIES_MAX +
                        2 * TRAIN_MANIFEST_KINDS_MAX + rows;
 
-    return rows * (sizeof(struct train_manifest_row) + folder_len + 6 * 64) + 2 * text_len +
+    return rows * (sizeof(struct train_manifest_row) + 2 * folder_len + 7 * 64) + 3 * text_len +
            names_max * sizeof(char *) + 16 * 64;
 }
 

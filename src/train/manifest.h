@@ -29,6 +29,8 @@ struct train_manifest_row {
     uint32_t line;          /* in the manifest, from 1 */
     uint32_t width, height; /* of the stored file; 0 when not stated */
     uint32_t original_width, original_height; /* before it was cropped; 0 when not stated */
+    const char *real;        /* of a twin: path of its photo, joined as `path` is; else "" */
+    uint32_t real_x, real_y; /* where in the photo the twin begins, pixels */
 };
 
 /* Everything is read only. */
@@ -46,10 +48,10 @@ struct train_manifest {
 };
 
 /* Columns by name, in any order: file, label (real or ai), family, source, role are required;
- * generation, width, height, original_width, original_height are used when present ("-" or
- * nothing: not stated); others are ignored.  A file listed again is kept once; with another label
- * or role it is refused, since it would stand on both sides of a split.
- * Errors: ST_NOT_FOUND, ST_INVALID (names line and column), ST_LIMIT, ST_NOMEM. */
+ * generation, width, height, original_width, original_height, real, real_x, real_y are used when
+ * present ("-" or nothing: not stated); others are ignored.  A file listed again is kept once; with
+ * another label or role it is refused, since it would stand on both sides of a split. Errors:
+ * ST_NOT_FOUND, ST_INVALID (names line and column), ST_LIMIT, ST_NOMEM. */
 enum status train_manifest_open(struct train_manifest **out, const char *path,
                                 struct err *err) MUST_USE;
 /* The same from memory; relative files are joined to `folder`. */

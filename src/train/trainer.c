@@ -35,6 +35,7 @@ struct trainer {
     const struct train_config *config;
     const struct train_run_options *options;
     struct train_dataset *dataset;
+    struct train_pairs *pairs; /* NULL: no twins */
     struct nn_graph *graph;
     struct nn_optimizer optimizer;
     struct train_team team;
@@ -128,6 +129,8 @@ static void identify(struct trainer *trainer)
     buf_add_str(&text, DETECT_FRONTEND_NAME);
     buf_add_str(&text, trainer->graph->text);
     buf_add_str(&text, train_dataset_manifest(trainer->dataset)->sha256);
+    if (trainer->pairs)
+        buf_add_str(&text, train_pairs_sha256(trainer->pairs));
     for (size_t i = 0; i < train_config_table.count; i++) {
         char value[TRAIN_PATH_SIZE];
         if (strcmp(train_config_table.fields[i].name, "run.patience") == 0)
@@ -230,6 +233,7 @@ static enum status open_team(struct trainer *trainer, struct err *err)
     *team = (struct train_team){
         .config = config,
         .dataset = trainer->dataset,
+        .pairs = trainer->pairs,
         .graph = trainer->graph,
         .optimizer = &trainer->optimizer,
         .values = trainer->values,
@@ -303,6 +307,8 @@ static enum status open_trainer(struct trainer *trainer, struct err *err)
     if (st == ST_OK)
         st = check_validation(trainer, err);
     if (st == ST_OK)
+        st = train_pairs_open(&trainer->pairs, trainer->dataset, trainer->config, err);
+    if (st == ST_OK)
         st = open_team(trainer, err);
     if (st != ST_OK)
         return st;
@@ -332,6 +338,7 @@ static void close_trainer(struct trainer *trainer)
     nn_optimizer_fini(&trainer->optimizer);
     mem_free(trainer->values);
     mem_free(trainer->opinions);
+    train_pairs_close(trainer->pairs);
     train_dataset_close(trainer->dataset);
     nn_graph_close(trainer->graph);
     json_free(trainer->curve);
@@ -424,6 +431,10 @@ static enum status save_record(struct trainer *trainer, struct err *err)
     json_set_int(object, "validation_photos",
                  (int64_t)train_dataset_validation_count(trainer->dataset));
     json_set_int(object, "damaged_photos", (int64_t)train_dataset_damaged_count(trainer->dataset));
+    if (trainer->pairs) {
+        json_set_str(object, "twins_sha256", train_pairs_sha256(trainer->pairs));
+        json_set_int(object, "twins", (int64_t)train_pairs_count(trainer->pairs));
+    }
     json_set_str(object, "network", trainer->graph->text);
     json_set(object, "config", config_json(trainer->config));
     json_set_int(object, "best_epoch", trainer->progress.best_epoch);

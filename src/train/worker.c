@@ -13,6 +13,7 @@
 #define STATISTIC_MOMENTUM 0.1f              /* of running mean and variance, as in PyTorch */
 #define AI_CHANNEL         0                 /* channel 0 of the output: AI-generated */
 #define FAMILY_CHANNEL     1                 /* channels 1..15: the generator */
+#define PAIRS              ((uint64_t)1 << 62) /* randomness of pairs, apart from that of examples */
 
 enum status train_worker_open(struct train_worker *worker, struct train_team *team, int index,
                               struct err *err)
@@ -56,6 +57,53 @@ static enum status make_example(struct train_sample *sample, float *input,
     if (st == ST_OK)
         detect_frontend_apply(input, window.rgb, (int)config->crop_side, worker->scratch);
     arena_reset(worker->arena);
+    return st;
+}
+
+/* Examples `number` and the next: a real photo and its twin, when chance and the photo say so. */
+static enum status make_pair(bool *made, struct train_sample samples[2], float *const inputs[2],
+                             struct train_worker *worker, int64_t number, struct err *err)
+{
+    const struct train_team *team = worker->team;
+    const struct train_config *config = team->config;
+    struct rng rng = rng_derive((uint64_t)config->seed, (uint64_t)number | PAIRS);
+    struct train_pair pair;
+    struct image photos[2];
+    struct image windows[2];
+
+    *made = rng_chance(&rng, config->twins.share) && train_pairs_draw(&pair, team->pairs, &rng);
+    if (!*made)
+        return ST_OK;
+    samples[0] = pair.photo;
+    samples[1] = (struct train_sample){.row = pair.twin, .label = TRAIN_LABEL_AI, .family = -1};
+    enum status st = train_pairs_pixels(photos, team->pairs, &pair, &rng, worker->arena, err);
+    if (st == ST_OK)
+        st = train_augment_pair(windows, photos, &config->augment, (uint32_t)config->crop_side,
+                                &rng, worker->arena, err);
+    for (int i = 0; i < 2 && st == ST_OK; i++)
+        detect_frontend_apply(inputs[i], windows[i].rgb, (int)config->crop_side, worker->scratch);
+    arena_reset(worker->arena);
+    return st;
+}
+
+/* The examples from `first` on; two of a pair stand in the same batch. */
+static enum status make_batch(struct train_sample *samples, struct train_worker *worker,
+                              int64_t first, struct err *err)
+{
+    int batch = (int)worker->team->config->batch;
+    struct nn_tensor input = nn_training_input(worker->training);
+    size_t each = nn_tensor_count(&input) / (size_t)batch;
+    enum status st = ST_OK;
+    bool pair = false;
+
+    for (int i = 0; i < batch && st == ST_OK; i += pair ? 2 : 1) {
+        float *const inputs[2] = {input.at + (size_t)i * each, input.at + (size_t)(i + 1) * each};
+        pair = false;
+        if (worker->team->pairs && i % 2 == 0 && i + 1 < batch)
+            st = make_pair(&pair, &samples[i], inputs, worker, first + i, err);
+        if (st == ST_OK && !pair)
+            st = make_example(&samples[i], inputs[0], worker, first + i, err);
+    }
     return st;
 }
 
@@ -107,19 +155,14 @@ static enum status run_batch(struct train_worker *worker, int64_t step, struct e
     const struct train_team *team = worker->team;
     int batch = (int)team->config->batch;
     struct train_sample samples[1024];
-    struct nn_tensor input = nn_training_input(worker->training);
     struct nn_tensor output = nn_training_output(worker->training);
     struct nn_tensor gradient = nn_training_output_gradient(worker->training);
-    size_t each = nn_tensor_count(&input) / (size_t)batch;
     int64_t first = (step * team->worker_count + worker->index) * batch;
 
     REQUIRE((size_t)batch <= ARRAY_LEN(samples));
-    for (int i = 0; i < batch; i++) {
-        enum status st =
-            make_example(&samples[i], input.at + (size_t)i * each, worker, first + i, err);
-        if (st != ST_OK)
-            return st;
-    }
+    enum status st = make_batch(samples, worker, first, err);
+    if (st != ST_OK)
+        return st;
     nn_training_forward(worker->training);
     for (int i = 0; i < batch; i++)
         example_loss(worker, &output, &gradient, i, &samples[i]);

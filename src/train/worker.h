@@ -7,7 +7,7 @@
 
 #include "nn/optimizer.h"
 #include "nn/training.h"
-#include "train/dataset.h"
+#include "train/pairs.h"
 
 #define TRAIN_WORKERS_MAX 64
 
@@ -22,6 +22,7 @@ struct train_totals {
 struct train_team {
     const struct train_config *config;
     const struct train_dataset *dataset;
+    const struct train_pairs *pairs; /* NULL: none */
     const struct nn_graph *graph;
     struct nn_optimizer *optimizer;
     float *values;

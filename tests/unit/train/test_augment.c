@@ -249,6 +249,35 @@ static void test_most_textured_place(void **state)
     assert_true(flat[0] > 8 && flat[1] < 4);
 }
 
+/* The other photo of a pair has more texture elsewhere: it is cut where the first one is, and goes
+ * through the same. */
+static void test_pair_at_one_place(void **state)
+{
+    (void)state;
+    const struct train_augment_config configs[] = {nothing(), defaults(), strongest()};
+    struct image photo = make_photo(400, 300);
+    struct image other = {400, 300, ARENA_NEW(arena, uint8_t, (size_t)3 * 400 * 300)};
+
+    for (size_t i = 0; i < (size_t)3 * 400 * 300; i++)
+        other.rgb[i] = (uint8_t)(255 - photo.rgb[i]);
+    for (uint64_t seed = 0; seed < 12; seed++) {
+        const struct train_augment_config *config = &configs[seed % 3];
+        struct rng rng = rng_seed(seed);
+        struct image windows[2];
+        struct image alone = augment(&photo, config, 64, seed);
+        size_t bytes = (size_t)3 * alone.width * alone.height;
+        const struct image pair[2] = {photo, seed % 3 ? photo : other};
+        assert_int_equal(train_augment_pair(windows, pair, config, 64, &rng, arena, NULL), ST_OK);
+        assert_memory_equal(windows[0].rgb, alone.rgb, bytes);
+        if (seed % 3) {
+            assert_memory_equal(windows[1].rgb, alone.rgb, bytes);
+        } else { /* halving rounds */
+            for (size_t k = 0; k < bytes; k++)
+                assert_in_range(windows[1].rgb[k] + windows[0].rgb[k], 254, 256);
+        }
+    }
+}
+
 static void test_full_arena(void **state)
 {
     (void)state;
@@ -275,6 +304,7 @@ int main(void)
         AUGMENT_TEST(test_photo_is_untouched),
         AUGMENT_TEST(test_last_grid_is_aligned),
         AUGMENT_TEST(test_most_textured_place),
+        AUGMENT_TEST(test_pair_at_one_place),
         AUGMENT_TEST(test_full_arena),
     };
 

@@ -84,6 +84,25 @@ static void test_reads_columns_by_name(void **state)
     train_manifest_close(m);
 }
 
+static void test_twins(void **state)
+{
+    (void)state;
+    struct train_manifest *m = parse("file\tlabel\tfamily\tsource\trole\treal\treal_x\treal_y\n"
+                                     "a\tai\ttwin\ty\ttrain\tphotos/a.jpg\t0\t32\n"
+                                     "b\tai\ttwin\ty\ttrain\t/b.jpg\t-\t\n"
+                                     "c\tai\tx\ty\ttrain\t-\t-\t-\n");
+
+    assert_string_equal(m->rows[0].real, "data/photos/a.jpg");
+    assert_int_equal(m->rows[0].real_x, 0);
+    assert_int_equal(m->rows[0].real_y, 32);
+    assert_string_equal(m->rows[1].real, "/b.jpg");
+    assert_int_equal(m->rows[1].real_x, 0);
+    assert_string_equal(m->rows[2].real, "");
+    train_manifest_close(m);
+    refuse("file\tlabel\tfamily\tsource\trole\treal_x\na\tai\tx\ty\ttrain\t1000001\n", ST_INVALID,
+           "line 2: column 'real_x': '1000001' is no place of 0 to 1000000 px");
+}
+
 static void test_optional_columns_may_be_absent(void **state)
 {
     (void)state;
@@ -92,6 +111,7 @@ static void test_optional_columns_may_be_absent(void **state)
     assert_string_equal(m->rows[0].generation, "");
     assert_int_equal(m->rows[0].width, 0);
     assert_int_equal(m->rows[0].original_height, 0);
+    assert_string_equal(m->rows[0].real, "");
     train_manifest_close(m);
 }
 
@@ -288,6 +308,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_columns_by_name),
+        cmocka_unit_test(test_twins),
         cmocka_unit_test(test_optional_columns_may_be_absent),
         cmocka_unit_test(test_hash_is_of_the_text),
         cmocka_unit_test(test_refuses_a_bad_header),

@@ -281,6 +281,67 @@ static void test_same_seed_same_file(void **state)
     mem_free((void *)(uintptr_t)b.at);
 }
 
+/* The twin of each real photo is the AI-generated one beside it. */
+static void list_twins(const char *name, const char *family)
+{
+    char path[TEMP_PATH_SIZE];
+    struct buf text;
+
+    buf_init(&text, 1u << 16);
+    buf_add_str(&text, "file\tlabel\tfamily\tsource\trole\twidth\theight\treal\treal_x\treal_y\n");
+    for (int i = 0; i < 32; i += 2)
+        buf_printf(&text, "%d.png\tai\t%s\tshop\ttrain\t192\t192\t%d.png\t0\t0\n", i + 1, family,
+                   i);
+    assert_int_equal(fs_write(temp_path(path, &folder, name), buf_bytes(&text), NULL), ST_OK);
+    buf_fini(&text);
+}
+
+static struct train_config with_twins(const char *output, double share)
+{
+    struct train_config config = config_for(output);
+
+    (void)snprintf(config.twins.manifest, sizeof config.twins.manifest, "%s/twins.tsv",
+                   folder.path);
+    config.twins.share = share;
+    list_twins("twins.tsv", "twin");
+    return config;
+}
+
+/* Pairs draw from another stream of random numbers. */
+static void test_no_pairs_are_no_change(void **state)
+{
+    (void)state;
+    struct train_config first = config_for("first");
+    struct train_config none = with_twins("no-pairs", 0);
+
+    (void)must_run(&none, false);
+    assert_same_model(&first, &none);
+}
+
+static void test_learns_from_pairs(void **state)
+{
+    (void)state;
+    struct train_config config = with_twins("pairs", 1);
+    struct train_config again = with_twins("pairs-again", 1);
+    struct train_report report = must_run(&config, false);
+    struct json *record = NULL;
+    struct err err = {0};
+    int64_t twins = 0;
+
+    assert_true(report.best_auc > 0.9);
+    (void)must_run(&again, false);
+    assert_same_model(&config, &again);
+    struct bytes text = read_output(&config, "run.json");
+    assert_int_equal(json_parse(&record, text, &err), ST_OK);
+    mem_free((void *)(uintptr_t)text.at);
+    assert_true(json_get_int(&twins, record, "twins") && twins == 12);
+    assert_int_equal(strlen(json_get_str(record, "twins_sha256")), 64);
+    json_free(record);
+    /* a checkpoint of other twins is of another run */
+    list_twins("twins.tsv", "other");
+    assert_int_equal(run(&report, &config, true, &err), ST_CONFLICT);
+}
+
 /* run.json cannot be written (a folder stands there), so the run ends behind its first checkpoint,
  * as if the machine had gone down there. */
 static void test_resume_after_the_first_epoch(void **state)
@@ -406,6 +467,8 @@ int main(void)
         cmocka_unit_test(test_second_opinion_on_a_given_network),
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_same_seed_same_file),
+        cmocka_unit_test(test_no_pairs_are_no_change),
+        cmocka_unit_test(test_learns_from_pairs),
         cmocka_unit_test(test_resume_after_the_first_epoch),
         cmocka_unit_test(test_resume_refuses_other_settings),
         cmocka_unit_test(test_resume_after_kill),

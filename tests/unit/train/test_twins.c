@@ -86,6 +86,9 @@ static struct image make_twin(const struct temp_folder *folder, const struct tra
     assert_int_equal(image_decode(&twin, NULL, file, &image_limits_default, arena, &err), ST_OK);
     assert_int_equal(manifest->rows[0].width, twin.width);
     assert_int_equal(manifest->rows[0].original_width, WIDTH);
+    assert_string_equal(manifest->rows[0].real, path);
+    assert_int_equal(manifest->rows[0].real_x, (WIDTH - twin.width) / 2 / 16 * 16);
+    assert_int_equal(manifest->rows[0].real_y, (HEIGHT - twin.height) / 2 / 16 * 16);
     assert_int_equal(report.pixels, twin.width * twin.height);
     mem_free((void *)(uintptr_t)file.at);
     train_manifest_close(manifest);
