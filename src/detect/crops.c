@@ -161,11 +161,12 @@ static bool far_from_all(const struct detect_place *chosen, size_t count,
 static size_t spread(struct detect_place *out, size_t max, const struct candidate *list,
                      size_t count, uint32_t side)
 {
+    const uint32_t distances[] = {side * 3 / 4, side * 3 / 8, side / 4};
     size_t used = 0;
 
-    for (uint32_t distance = side * 3 / 4; distance >= side / 4; distance /= 2)
+    for (size_t k = 0; k < ARRAY_LEN(distances); k++)
         for (size_t i = 0; i < count && used < max; i++)
-            if (far_from_all(out, used, &list[i], distance))
+            if (far_from_all(out, used, &list[i], distances[k]))
                 out[used++] = (struct detect_place){.x = list[i].x, .y = list[i].y};
     return used;
 }

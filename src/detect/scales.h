@@ -13,7 +13,7 @@ struct detect_scales {
     struct image at[DETECT_SCALES];
 };
 
-/* Halved in whole numbers, see IMAGE_BOX; no side becomes shorter than 8 pixels.
+/* By image_halve(); no side becomes shorter than 8 pixels.
  * ST_NOMEM: arena full. */
 enum status detect_scales_of(struct detect_scales *out, const struct image *photo,
                              struct arena *arena, struct err *err) MUST_USE;

@@ -12,6 +12,7 @@
 #include "detect/crops.h"
 #include "detect/detect.h"
 #include "detect/sums.h"
+#include "detect/tones.h"
 
 #define SIDE        DETECT_WINDOW_SIDE
 #define MARGIN      DETECT_WINDOW_MARGIN
@@ -20,6 +21,7 @@
 #define STANDARD    3.0f
 
 _Static_assert(DETECT_STATISTICS_OF_SCALE == DETECT_SUMS_NUMBERS, "as many as a scale's sums give");
+_Static_assert(DETECT_STATISTICS_TONES == DETECT_TONES, "as many as the tones give");
 
 struct detect_statistics {
     struct detect_window *window;
@@ -123,45 +125,6 @@ static enum status add_scales(struct detect_sums *sums, struct detect_statistics
     return st;
 }
 
-/* Histograms of saturation (8) and brightness (12, the ends apart), means and spreads (7). */
-static void put_tones(float *out, const struct image *photo)
-{
-    size_t count = (size_t)photo->width * photo->height;
-    double saturation[8] = {0};
-    double brightness[12] = {0};
-    double mean[3] = {0};
-    double square[3] = {0};
-    double product = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        const uint8_t *p = photo->rgb + 3 * i;
-        int most = MAX_OF(MAX_OF(p[0], p[1]), p[2]);
-        int least = MIN_OF(MIN_OF(p[0], p[1]), p[2]);
-        double luma = 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2];
-        double at[3] = {luma, 1.128 * (p[2] - luma), 1.426 * (p[0] - luma)};
-        int level = (int)(luma + 0.5);
-        saturation[(most - least) * 8 / (most + 1)]++;
-        brightness[level < 2 ? 0 : level >= 254 ? 11 : 1 + level * 10 / 256]++;
-        for (int c = 0; c < 3; c++) {
-            mean[c] += at[c];
-            square[c] += at[c] * at[c];
-        }
-        product += at[1] * at[2];
-    }
-    for (int k = 0; k < 8; k++)
-        *out++ = (float)sqrt(saturation[k] / (double)count);
-    for (int k = 0; k < 12; k++)
-        *out++ = (float)sqrt(brightness[k] / (double)count);
-    for (int c = 0; c < 3; c++) {
-        mean[c] /= (double)count;
-        square[c] = MAX_OF(square[c] / (double)count - mean[c] * mean[c], 0.0);
-        *out++ = (float)mean[c];
-        *out++ = (float)log(square[c] + 1);
-    }
-    product = product / (double)count - mean[1] * mean[2];
-    *out++ = (float)(product / sqrt(square[1] * square[2] + 1));
-}
-
 enum status detect_statistics_measure(float *out, struct detect_statistics *statistics,
                                       const struct detect_scales *photo, struct arena *arena,
                                       struct err *err)
@@ -173,7 +136,8 @@ enum status detect_statistics_measure(float *out, struct detect_statistics *stat
     if (st == ST_OK) {
         for (size_t scale = 0; scale < DETECT_SCALES; scale++)
             detect_sums_numbers(out + scale * DETECT_STATISTICS_OF_SCALE, &sums[scale]);
-        put_tones(out + DETECT_SCALES * DETECT_STATISTICS_OF_SCALE, &photo->at[DETECT_SCALES - 1]);
+        detect_tones_measure(out + DETECT_SCALES * DETECT_STATISTICS_OF_SCALE,
+                             &photo->at[DETECT_SCALES - 1]);
     }
     arena_release(arena, mark);
     return st;
@@ -292,8 +256,8 @@ enum status detect_statistics_compare(double *out, struct detect_statistics *sta
     memset(sums, 0, DETECT_SCALES * count * sizeof *sums);
     st = add_scales(sums, statistics, photo, grid, arena, err);
     if (st == ST_OK) {
-        put_tones(values + DETECT_SCALES * DETECT_STATISTICS_OF_SCALE,
-                  &photo->at[DETECT_SCALES - 1]);
+        detect_tones_measure(values + DETECT_SCALES * DETECT_STATISTICS_OF_SCALE,
+                             &photo->at[DETECT_SCALES - 1]);
         compare_cells(out, table, values, sums, count);
     }
     arena_release(arena, mark);

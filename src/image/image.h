@@ -55,6 +55,12 @@ enum image_filter { IMAGE_BOX, IMAGE_BILINEAR, IMAGE_BICUBIC, IMAGE_LANCZOS3, IM
 enum status image_resize(struct image *out, const struct image *in, uint32_t width, uint32_t height,
                          enum image_filter filter, struct arena *arena, struct err *err) MUST_USE;
 
+/* Means of 2x2 pixels, halves rounded up.  An odd last column or row is left out, so that every
+ * pixel is made of the same four: fitted to the side, the middle of a photo of odd width would be
+ * blurred.  ST_INVALID: a side of one pixel.  ST_NOMEM: arena full. */
+enum status image_halve(struct image *out, const struct image *in, struct arena *arena,
+                        struct err *err) MUST_USE;
+
 /* A copy of a rectangle.  Outside the image it is mirrored, so any rectangle with a side of at
  * least 1 that starts inside the image is allowed. */
 enum status image_crop(struct image *out, const struct image *in, uint32_t x, uint32_t y,

@@ -340,36 +340,6 @@ static enum status resize_rows(const struct image *out, const struct image *in,
     return ST_OK;
 }
 
-/* Means of 2x2 pixels, halves rounded up: what the kernel of a box comes to, in whole numbers.  All
- * columns are added to their neighbours, which is faster than to step over every other one; `means`
- * has a place for each byte of a row. */
-VECTORISED static void halve_row(uint8_t *restrict out, uint8_t *restrict means,
-                                 const uint8_t *restrict above, const uint8_t *restrict below,
-                                 uint32_t width)
-{
-    size_t last = (size_t)6 * width - 3;
-
-    for (size_t i = 0; i < last; i++)
-        means[i] = (uint8_t)((above[i] + above[i + 3] + below[i] + below[i + 3] + 2) >> 2);
-    for (size_t x = 0; x < width; x++)
-        memcpy(out + 3 * x, means + 6 * x, 3);
-}
-
-static enum status halve(const struct image *out, const struct image *in, struct arena *arena,
-                         struct err *err)
-{
-    size_t stride = (size_t)3 * in->width;
-    uint8_t *means = ARENA_NEW(arena, uint8_t, stride);
-
-    if (!means)
-        return err_set(err, ST_NOMEM, "no room to halve %ux%u pixels", in->width, in->height);
-    for (uint32_t y = 0; y < out->height; y++) {
-        const uint8_t *above = in->rgb + 2 * stride * y;
-        halve_row(out->rgb + (size_t)3 * out->width * y, means, above, above + stride, out->width);
-    }
-    return ST_OK;
-}
-
 enum status image_resize(struct image *out, const struct image *in, uint32_t width, uint32_t height,
                          enum image_filter filter, struct arena *arena, struct err *err)
 {
@@ -383,16 +353,56 @@ enum status image_resize(struct image *out, const struct image *in, uint32_t wid
         return st;
 
     size_t scratch = arena_mark(arena);
-    if (filter == IMAGE_BOX && in->width == 2 * (uint64_t)width &&
-        in->height == 2 * (uint64_t)height)
-        st = halve(&resized, in, arena, err);
-    else
-        st = resize_rows(&resized, in, filter, arena, err);
+    st = resize_rows(&resized, in, filter, arena, err);
     if (st) {
         arena_release(arena, start);
         return st;
     }
     arena_release(arena, scratch);
     *out = resized;
+    return ST_OK;
+}
+
+/* ---- halve ---- */
+
+/* All columns are added to their neighbours, which is faster than to step over every other one;
+ * `means` has a place for each byte of a row. */
+VECTORISED static void halve_row(uint8_t *restrict out, uint8_t *restrict means,
+                                 const uint8_t *restrict above, const uint8_t *restrict below,
+                                 uint32_t width)
+{
+    size_t last = (size_t)6 * width - 3;
+
+    for (size_t i = 0; i < last; i++)
+        means[i] = (uint8_t)((above[i] + above[i + 3] + below[i] + below[i + 3] + 2) >> 2);
+    for (size_t x = 0; x < width; x++)
+        memcpy(out + 3 * x, means + 6 * x, 3);
+}
+
+enum status image_halve(struct image *out, const struct image *in, struct arena *arena,
+                        struct err *err)
+{
+    size_t stride = (size_t)3 * in->width;
+    size_t start = arena_mark(arena);
+    struct image half;
+
+    if (in->width < 2 || in->height < 2)
+        return err_set(err, ST_INVALID, "%ux%u pixels have no half", in->width, in->height);
+    enum status st = image_new(&half, in->width / 2, in->height / 2, arena, err);
+    if (st)
+        return st;
+
+    size_t scratch = arena_mark(arena);
+    uint8_t *means = ARENA_NEW(arena, uint8_t, stride);
+    if (!means) {
+        arena_release(arena, start);
+        return err_set(err, ST_NOMEM, "no room to halve %ux%u pixels", in->width, in->height);
+    }
+    for (uint32_t y = 0; y < half.height; y++) {
+        const uint8_t *above = in->rgb + 2 * stride * y;
+        halve_row(half.rgb + (size_t)3 * half.width * y, means, above, above + stride, half.width);
+    }
+    arena_release(arena, scratch);
+    *out = half;
     return ST_OK;
 }

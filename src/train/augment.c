@@ -238,7 +238,7 @@ static enum status make_window(struct image *out, const struct image *photo,
     degrade(&image, config, rng);
     st = compress_last(&image, config, rng, arena, err);
     if (st == ST_OK)
-        st = image_resize(out, &image, window / 2, window / 2, IMAGE_BOX, arena, err);
+        st = image_halve(out, &image, arena, err);
     return st;
 }
 

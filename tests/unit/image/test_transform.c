@@ -180,20 +180,23 @@ static void test_resize_equals_reference(void **state)
     }
 }
 
-/* The mean of four whole numbers, halves rounded up: trained statistics stand on these bytes. */
-static void test_box_halves_exactly(void **state)
+/* The mean of four whole numbers, halves rounded up: trained statistics stand on these bytes.  What
+ * is odd is left out. */
+static void test_halve(void **state)
 {
-    static const uint32_t sizes[][2] = {{1, 1}, {1, 9}, {9, 1}, {3, 2}, {71, 33}};
+    static const uint32_t sizes[][2] = {{2, 2}, {2, 18}, {19, 2}, {6, 5}, {3, 3}, {142, 67}};
     struct arena *arena = *state;
 
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-        uint32_t w = sizes[i][0], h = sizes[i][1];
-        struct image source = fixture_picture(2 * w, 2 * h, arena), half;
+        uint32_t w = sizes[i][0] / 2, h = sizes[i][1] / 2;
+        struct image source = fixture_picture(sizes[i][0], sizes[i][1], arena), half;
         struct err err;
 
-        for (size_t p = 0; p < (size_t)12 * w * h; p++)
+        for (size_t p = 0; p < (size_t)3 * sizes[i][0] * sizes[i][1]; p++)
             source.rgb[p] = (uint8_t)(p * 2654435761u >> 13);
-        assert_int_equal(image_resize(&half, &source, w, h, IMAGE_BOX, arena, &err), ST_OK);
+        assert_int_equal(image_halve(&half, &source, arena, &err), ST_OK);
+        assert_int_equal(half.width, w);
+        assert_int_equal(half.height, h);
         for (uint32_t y = 0; y < h; y++)
             for (uint32_t x = 0; x < w; x++)
                 for (size_t ch = 0; ch < 3; ch++) {
@@ -203,6 +206,23 @@ static void test_box_halves_exactly(void **state)
                     assert_int_equal(pixel_at(&half, x, y)[ch], sum / 4);
                 }
     }
+}
+
+static void test_halve_refusals(void **state)
+{
+    struct arena *arena = *state, *small = NULL;
+    struct image thin = fixture_picture(1, 9, arena), wide = fixture_picture(2000, 600, arena);
+    struct image half = {.width = 4711};
+    struct err err;
+
+    assert_int_equal(image_halve(&half, &thin, arena, &err), ST_INVALID);
+    assert_non_null(strstr(err.msg, "1x9"));
+    assert_int_equal(arena_open(&small, 2 << 20, &err), ST_OK);
+    assert_non_null(
+        arena_try(small, (2u << 20) - 3 * 1000 * 300 - 4096, 1)); /* all but the rows */
+    assert_int_equal(image_halve(&half, &wide, small, &err), ST_NOMEM);
+    assert_int_equal(half.width, 4711);
+    arena_close(small);
 }
 
 static void test_resize_to_same_size_is_exact(void **state)
@@ -270,7 +290,8 @@ int main(void)
         FIXTURE_TEST(test_orient_equals_reference),
         FIXTURE_TEST(test_orient_refuses_other_values),
         FIXTURE_TEST(test_resize_equals_reference),
-        FIXTURE_TEST(test_box_halves_exactly),
+        FIXTURE_TEST(test_halve),
+        FIXTURE_TEST(test_halve_refusals),
         FIXTURE_TEST(test_resize_to_same_size_is_exact),
         FIXTURE_TEST(test_resize_keeps_a_flat_colour),
         FIXTURE_TEST(test_resize_refusals),

@@ -127,8 +127,7 @@ static struct image half_from(const struct image *photo, uint32_t x, uint32_t y)
     assert_int_equal(
         image_crop(&half, photo, x, y, photo->width - 2 * x, photo->height - 2 * y, arena, NULL),
         ST_OK);
-    assert_int_equal(
-        image_resize(&half, &half, half.width / 2, half.height / 2, IMAGE_BOX, arena, NULL), ST_OK);
+    assert_int_equal(image_halve(&half, &half, arena, NULL), ST_OK);
     return half;
 }
 
