@@ -5,7 +5,7 @@
  * reach the true AUC is the honest measure of chance.
  *
  * (ii) A classifier without pixels.  Which features are fair?  The network is given crops of one
- * fixed size at full resolution: width, height and bytes of the file never reach it.  It could
+ * fixed size at half scale: width, height and bytes of the file never reach it.  It could
  * count its crops and see mirrored borders ("geometry"), and it sees how busy the crops are
  * ("texture": bytes a pixel of each crop encoded alone).  "file" is what a detector that resized
  * the photo or read its header could exploit; it measures the bias of the collection, not ours. */
