@@ -72,6 +72,17 @@ static void test_every_size(void **state)
         }
 }
 
+/* Half of 288 pixels: four places, 32 pixels apart. */
+static void test_small_photo_gives_four(void **state)
+{
+    (void)state;
+    struct image photo = make_photo(144, 144, 20);
+    struct detect_place places[MAX_PLACES];
+    float texture = 0;
+
+    assert_int_equal(choose(places, &photo, 96, 5, &texture), 4);
+}
+
 static void test_large_photo_gives_all(void **state)
 {
     (void)state;
@@ -184,9 +195,13 @@ static void test_windows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CROPS_TEST(test_every_size),          CROPS_TEST(test_large_photo_gives_all),
-        CROPS_TEST(test_most_textured_first), CROPS_TEST(test_flat_photo),
-        CROPS_TEST(test_full_arena),          CROPS_TEST(test_windows),
+        CROPS_TEST(test_every_size),
+        CROPS_TEST(test_small_photo_gives_four),
+        CROPS_TEST(test_large_photo_gives_all),
+        CROPS_TEST(test_most_textured_first),
+        CROPS_TEST(test_flat_photo),
+        CROPS_TEST(test_full_arena),
+        CROPS_TEST(test_windows),
     };
 
     return cmocka_run_group_tests(tests, open_arena, close_arena);
