@@ -8,7 +8,6 @@
 #include "base/buf.h"
 #include "base/cpu.h"
 #include "base/fs.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "detect/convention.h"
@@ -16,20 +15,12 @@
 #include "detect/statistics.h"
 #include "train/checkpoint.h"
 #include "train/mixture.h"
+#include "train/record.h"
 #include "train/statistics.h"
 #include "train/validation.h"
 #include "train/worker.h"
 
-#define RUN_JSON_MAX      (16u << 20)
 #define PROGRESS_EVERY_US 500000
-
-/* One line of the learning curve. */
-struct epoch_record {
-    int64_t epoch;
-    double loss, family_loss, accuracy; /* on training crops */
-    double validation_auc;
-    double seconds;
-};
 
 struct trainer {
     const struct train_config *config;
@@ -41,7 +32,7 @@ struct trainer {
     struct train_team team;
     float *values;
     struct train_opinion *opinions; /* on the validation photos */
-    struct json *curve;
+    struct train_record record;
     struct train_progress progress;
     char identity[HASH_HEX_SIZE];
     bool terminal; /* standard error is one */
@@ -255,25 +246,6 @@ static enum status open_team(struct trainer *trainer, struct err *err)
     return ST_OK;
 }
 
-/* The lines of earlier epochs, from the record of the run that is resumed. */
-static void restore_curve(struct trainer *trainer)
-{
-    char path[2 * TRAIN_PATH_SIZE];
-    struct json *record = NULL;
-    struct bytes text;
-    struct err ignored;
-
-    join_path(path, trainer, "run.json");
-    if (fs_read(&text, path, RUN_JSON_MAX, &ignored) != ST_OK)
-        return; /* the checkpoint is what counts */
-    if (json_parse(&record, text, &ignored) == ST_OK && json_count(json_get(record, "curve")) > 0) {
-        json_free(trainer->curve);
-        trainer->curve = json_take(record, "curve");
-    }
-    json_free(record);
-    mem_free((void *)(uintptr_t)text.at);
-}
-
 /* Without them there is nothing to choose the best epoch by and nothing to calibrate on: better
  * known now than after the last epoch. */
 static enum status check_validation(const struct trainer *trainer, struct err *err)
@@ -296,7 +268,6 @@ static enum status open_trainer(struct trainer *trainer, struct err *err)
     char path[2 * TRAIN_PATH_SIZE];
 
     trainer->terminal = isatty(STDERR_FILENO) == 1;
-    trainer->curve = json_new_array();
     enum status st = open_graph(trainer, err);
     if (st == ST_OK)
         st = check_tables(trainer, err);
@@ -314,14 +285,23 @@ static enum status open_trainer(struct trainer *trainer, struct err *err)
         return st;
     trainer->opinions =
         mem_alloc(train_dataset_validation_count(trainer->dataset), sizeof *trainer->opinions);
+    trainer->record = (struct train_record){.config = trainer->config,
+                                            .dataset = trainer->dataset,
+                                            .pairs = trainer->pairs,
+                                            .revision = trainer->options->revision,
+                                            .network = trainer->graph->text,
+                                            .clock = trainer->options->clock,
+                                            .workers = trainer->team.worker_count,
+                                            .curve = json_new_array()};
     identify(trainer);
     join_path(path, trainer, "checkpoint.bin");
     if (!trainer->options->resume || !fs_exists(path))
         return ST_OK;
     st = train_checkpoint_load(&trainer->progress, &trainer->optimizer, trainer->values, path,
                                trainer->identity, err);
+    join_path(path, trainer, "run.json");
     if (st == ST_OK)
-        restore_curve(trainer);
+        train_record_restore(&trainer->record, path);
     return st;
 }
 
@@ -341,7 +321,7 @@ static void close_trainer(struct trainer *trainer)
     train_pairs_close(trainer->pairs);
     train_dataset_close(trainer->dataset);
     nn_graph_close(trainer->graph);
-    json_free(trainer->curve);
+    json_free(trainer->record.curve);
 }
 
 /* Models ------------------------------------------------------------------------------------ */
@@ -383,78 +363,20 @@ static enum status save_model(const struct trainer *trainer, const char *path,
     return nn_weights_save(path, trainer->graph, trainer->optimizer.average, metadata, count, err);
 }
 
-/* Record ------------------------------------------------------------------------------------ */
-
-static struct json *config_json(const struct train_config *config)
-{
-    struct json *object = json_new_object();
-
-    for (size_t i = 0; i < train_config_table.count; i++) {
-        char value[TRAIN_PATH_SIZE];
-        config_get_text(value, sizeof value, config, &train_config_table.fields[i]);
-        json_set_str(object, train_config_table.fields[i].name, value);
-    }
-    return object;
-}
-
-static void append_epoch(struct trainer *trainer, const struct epoch_record *record)
-{
-    struct json *line = json_new_object();
-
-    json_set_int(line, "epoch", record->epoch);
-    json_set_number(line, "loss", record->loss);
-    json_set_number(line, "family_loss", record->family_loss);
-    json_set_number(line, "accuracy", record->accuracy);
-    json_set_number(line, "validation_auc", record->validation_auc);
-    json_set_number(line, "seconds", record->seconds);
-    json_append(trainer->curve, line);
-}
-
-/* run.json: everything needed to repeat the run, and how it went. */
+/* The record of the run as it stands. */
 static enum status save_record(struct trainer *trainer, struct err *err)
 {
     char path[2 * TRAIN_PATH_SIZE];
-    char started[CLOCK_TEXT_SIZE];
-    struct json *object = json_new_object();
-    struct buf text;
 
-    buf_init(&text, RUN_JSON_MAX);
-    json_set_str(object, "version", trainer->config->version);
-    json_set_str(object, "revision", trainer->options->revision);
-    json_set_str(object, "written",
-                 clock_format_utc(started, clock_utc_us(trainer->options->clock)));
-    json_set_int(object, "seed", trainer->config->seed);
-    json_set_int(object, "workers", trainer->team.worker_count);
-    json_set_str(object, "data_sha256", train_dataset_manifest(trainer->dataset)->sha256);
-    json_set_int(object, "training_photos",
-                 (int64_t)train_dataset_training_count(trainer->dataset));
-    json_set_int(object, "validation_photos",
-                 (int64_t)train_dataset_validation_count(trainer->dataset));
-    json_set_int(object, "damaged_photos", (int64_t)train_dataset_damaged_count(trainer->dataset));
-    if (trainer->pairs) {
-        json_set_str(object, "twins_sha256", train_pairs_sha256(trainer->pairs));
-        json_set_int(object, "twins", (int64_t)train_pairs_count(trainer->pairs));
-    }
-    json_set_str(object, "network", trainer->graph->text);
-    json_set(object, "config", config_json(trainer->config));
-    json_set_int(object, "best_epoch", trainer->progress.best_epoch);
-    json_set_number(object, "best_validation_auc", trainer->progress.best_auc);
-    json_set(object, "curve", trainer->curve);
-    trainer->curve = NULL; /* lent to the object while it is written */
-    json_write(&text, object, 2);
-    enum status st = buf_check(&text, "run.json", err);
+    trainer->record.best_epoch = trainer->progress.best_epoch;
+    trainer->record.best_auc = trainer->progress.best_auc;
     join_path(path, trainer, "run.json");
-    if (st == ST_OK)
-        st = fs_write(path, buf_bytes(&text), err);
-    trainer->curve = json_take(object, "curve");
-    json_free(object);
-    buf_fini(&text);
-    return st;
+    return train_record_save(&trainer->record, path, err);
 }
 
 /* Epochs ------------------------------------------------------------------------------------ */
 
-static enum status run_steps(struct trainer *trainer, struct epoch_record *record, struct err *err)
+static enum status run_steps(struct trainer *trainer, struct train_epoch *epoch, struct err *err)
 {
     struct train_team *team = &trainer->team;
     pthread_t threads[TRAIN_WORKERS_MAX];
@@ -478,21 +400,21 @@ static enum status run_steps(struct trainer *trainer, struct epoch_record *recor
         sum.ai_crops += worker->totals.ai_crops;
         sum.correct += worker->totals.correct;
     }
-    record->loss = sum.loss / (double)sum.crops;
-    record->family_loss = sum.ai_crops ? sum.family_loss / (double)sum.ai_crops : 0;
-    record->accuracy = (double)sum.correct / (double)sum.crops;
-    record->seconds =
+    epoch->loss = sum.loss / (double)sum.crops;
+    epoch->family_loss = sum.ai_crops ? sum.family_loss / (double)sum.ai_crops : 0;
+    epoch->accuracy = (double)sum.correct / (double)sum.crops;
+    epoch->seconds =
         (double)(clock_monotonic_us(trainer->options->clock) - trainer->epoch_started_us) / 1e6;
     trainer->progress.step = team->last_step;
     trainer->progress.epoch++;
-    return isfinite(record->loss) ? ST_OK
-                                  : err_set(err, ST_INVALID,
-                                            "the loss is not finite: lower "
-                                            "optimizer.rate");
+    return isfinite(epoch->loss) ? ST_OK
+                                 : err_set(err, ST_INVALID,
+                                           "the loss is not finite: lower "
+                                           "optimizer.rate");
 }
 
 /* Scores the average of the weights; keeps it when it is the best so far. */
-static enum status validate(struct trainer *trainer, struct epoch_record *record, struct err *err)
+static enum status validate(struct trainer *trainer, struct train_epoch *epoch, struct err *err)
 {
     char last[2 * TRAIN_PATH_SIZE];
     char best[2 * TRAIN_PATH_SIZE];
@@ -505,23 +427,23 @@ static enum status validate(struct trainer *trainer, struct epoch_record *record
                                   (unsigned)trainer->team.worker_count, err);
     if (st != ST_OK)
         return st;
-    record->validation_auc = train_validation_auc(trainer->opinions, trainer->dataset);
-    if (trainer->progress.best_epoch && record->validation_auc <= trainer->progress.best_auc)
+    epoch->validation_auc = train_validation_auc(trainer->opinions, trainer->dataset);
+    if (trainer->progress.best_epoch && epoch->validation_auc <= trainer->progress.best_auc)
         return ST_OK;
-    trainer->progress.best_auc = record->validation_auc;
+    trainer->progress.best_auc = epoch->validation_auc;
     trainer->progress.best_epoch = trainer->progress.epoch;
     return save_model(trainer, best, &network_alone, err);
 }
 
 static enum status run_epoch(struct trainer *trainer, struct err *err)
 {
-    struct epoch_record record = {0};
+    struct train_epoch epoch = {0};
     char path[2 * TRAIN_PATH_SIZE];
-    enum status st = run_steps(trainer, &record, err);
+    enum status st = run_steps(trainer, &epoch, err);
 
-    record.epoch = trainer->progress.epoch;
+    epoch.number = trainer->progress.epoch;
     if (st == ST_OK)
-        st = validate(trainer, &record, err);
+        st = validate(trainer, &epoch, err);
     if (st != ST_OK)
         return st;
     if (trainer->terminal)
@@ -529,11 +451,11 @@ static enum status run_epoch(struct trainer *trainer, struct err *err)
     log_info("train.epoch",
              "epoch=%lld loss=%.4f family_loss=%.4f accuracy=%.4f validation_auc=%.4f best=%.4f "
              "crops_per_s=%.0f",
-             (long long)record.epoch, record.loss, record.family_loss, record.accuracy,
-             record.validation_auc, trainer->progress.best_auc,
+             (long long)epoch.number, epoch.loss, epoch.family_loss, epoch.accuracy,
+             epoch.validation_auc, trainer->progress.best_auc,
              (double)(trainer->team.last_step - trainer->team.first_step) *
-                 (double)trainer->config->batch * trainer->team.worker_count / record.seconds);
-    append_epoch(trainer, &record);
+                 (double)trainer->config->batch * trainer->team.worker_count / epoch.seconds);
+    train_record_add(&trainer->record, &epoch);
     join_path(path, trainer, "checkpoint.bin");
     st = train_checkpoint_save(path, trainer->identity, &trainer->progress, &trainer->optimizer,
                                trainer->values, err);
