@@ -4,6 +4,7 @@
 #include "detect/crops.h"
 #include "detect/detect_internal.h"
 #include "detect/frontend.h"
+#include "detect/patches.h"
 #include "detect/quality.h"
 #include "detect/scales.h"
 
@@ -63,26 +64,23 @@ void detect_session_close(struct detect_session *session)
 /* One photo ------------------------------------------------------------------------------- */
 
 /* Runs the network on one crop of the photo at half scale: its patch logits plus `offset` into
- * `map`, their mean returned. */
+ * `map`, their median returned. */
 static float run_crop(struct detect_session *session, const struct image *photo,
                       struct detect_place place, float offset, float *map)
 {
     const struct detect_convention *convention = &session->model->convention;
     struct nn_tensor in = nn_inference_input(session->network);
     struct nn_tensor out = nn_inference_output(session->network);
+    float values[DETECT_MAP_SIDE_MAX * DETECT_MAP_SIDE_MAX];
     int patches = out.h * out.w;
-    float sum = 0;
 
     detect_crops_window(session->window, photo, place, (uint32_t)convention->crop_side,
                         DETECT_FRONTEND_MARGIN);
     detect_frontend_apply(in.at, session->window, convention->crop_side, session->scratch);
     nn_inference_run(session->network);
-    for (int i = 0; i < patches; i++) {
-        float logit = out.at[i * out.c]; /* channel 0: AI-generated */
-        map[i] = convention->scale * logit + offset;
-        sum += map[i];
-    }
-    return sum / (float)patches;
+    for (int i = 0; i < patches; i++) /* channel 0: AI-generated */
+        values[i] = map[i] = convention->scale * out.at[i * out.c] + offset;
+    return detect_patches_median(values, (size_t)patches);
 }
 
 /* The second opinion, calibrated, and the embedding; 0 when the model has none. */

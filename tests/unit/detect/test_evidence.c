@@ -27,7 +27,7 @@ static struct detect_evidence_map map_at(uint32_t x, uint32_t y, const float *lo
         .x = x, .y = y, .side_px = SIDE, .patches = PATCHES, .logits = logits};
 }
 
-static void test_a_cell_adds_what_the_mean_loses(void **state)
+static void test_a_cell_adds_what_the_median_loses(void **state)
 {
     struct detect_grid grid = detect_grid_of(64, 64); /* 2 x 2 */
     struct detect_evidence_map map = map_at(0, 0, halves);
@@ -35,11 +35,25 @@ static void test_a_cell_adds_what_the_mean_loses(void **state)
 
     (void)state;
     detect_evidence_add_network(log_odds, &grid, &map, 1, 0);
-    /* The mean is 1; without a cell on the left it is (16 * 3 - 32) / 48. */
-    assert_true(fabs(log_odds[0] - (10 + 1 - 1.0 / 3)) < 1e-6);
-    assert_true(fabs(log_odds[1] - (20 + 1 - 5.0 / 3)) < 1e-6);
-    assert_true(fabs(log_odds[2] - (30 + 1 - 1.0 / 3)) < 1e-6);
-    assert_true(fabs(log_odds[3] - (40 + 1 - 5.0 / 3)) < 1e-6);
+    /* The median is 1; without a cell on the left it is -1, without one on the right 3. */
+    assert_true(log_odds[0] == 10 + 1 + 1);
+    assert_true(log_odds[1] == 20 + 1 - 3);
+    assert_true(log_odds[2] == 30 + 1 + 1);
+    assert_true(log_odds[3] == 40 + 1 - 3);
+}
+
+/* Maps count alike; one that lies in the cell alone is left out whole. */
+static void test_the_mean_of_maps(void **state)
+{
+    struct detect_grid grid = detect_grid_of(640, 640); /* 10 x 10 */
+    const struct detect_evidence_map maps[2] = {map_at(0, 0, halves), map_at(64, 0, sure)};
+    double log_odds[DETECT_CELLS_MAX] = {0};
+
+    (void)state;
+    detect_evidence_add_network(log_odds, &grid, maps, 2, 0);
+    assert_true(log_odds[0] == 1.5 - 2);
+    assert_true(log_odds[1] == 1.5 - 1);
+    assert_true(log_odds[2] == 0);
 }
 
 static void test_what_was_not_looked_at_adds_nothing(void **state)
@@ -105,7 +119,8 @@ static void test_no_more_regions_than_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_cell_adds_what_the_mean_loses),
+        cmocka_unit_test(test_a_cell_adds_what_the_median_loses),
+        cmocka_unit_test(test_the_mean_of_maps),
         cmocka_unit_test(test_what_was_not_looked_at_adds_nothing),
         cmocka_unit_test(test_crop_larger_than_the_photo),
         cmocka_unit_test(test_regions_speak_for_the_verdict),
