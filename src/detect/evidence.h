@@ -13,8 +13,8 @@ struct detect_evidence_map {
 };
 
 /* Adds to log_odds[cell] what the mean of the maps' medians loses when the patches with their
- * middle in the cell are left out, and maps that have no others; a cell that holds all of them takes
- * the mean less `nothing`. */
+ * middle in the cell are left out, and maps that have no others; a cell that holds all of them
+ * takes the mean less `nothing`. */
 void detect_evidence_add_network(double *log_odds, const struct detect_grid *grid,
                                  const struct detect_evidence_map *maps, size_t map_count,
                                  double nothing);

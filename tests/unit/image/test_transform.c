@@ -218,8 +218,7 @@ static void test_halve_refusals(void **state)
     assert_int_equal(image_halve(&half, &thin, arena, &err), ST_INVALID);
     assert_non_null(strstr(err.msg, "1x9"));
     assert_int_equal(arena_open(&small, 2 << 20, &err), ST_OK);
-    assert_non_null(
-        arena_try(small, (2u << 20) - 3 * 1000 * 300 - 4096, 1)); /* all but the rows */
+    assert_non_null(arena_try(small, (2u << 20) - 3 * 1000 * 300 - 4096, 1)); /* all but the rows */
     assert_int_equal(image_halve(&half, &wide, small, &err), ST_NOMEM);
     assert_int_equal(half.width, 4711);
     arena_close(small);
