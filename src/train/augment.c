@@ -64,8 +64,8 @@ static void find_texture(struct place *place, const struct image *photo, int64_t
     }
 }
 
-static enum status recompress(struct image *inout, int quality, bool subsample, bool webp,
-                              struct arena *arena, struct err *err)
+enum status train_recompress(struct image *inout, int quality, bool subsample, bool webp,
+                             struct arena *arena, struct err *err)
 {
     struct bytes file;
     enum status st =
@@ -183,8 +183,8 @@ static enum status compress_last(struct image *inout, const struct train_augment
 
     if (way < config->lossless_chance)
         return ST_OK;
-    return recompress(inout, quality, subsample,
-                      way < config->lossless_chance + config->webp_chance, arena, err);
+    return train_recompress(inout, quality, subsample,
+                            way < config->lossless_chance + config->webp_chance, arena, err);
 }
 
 /* Pixels a side of what is compressed last: twice those of the example. */
@@ -222,9 +222,9 @@ static enum status make_window(struct image *out, const struct image *photo,
         image_crop(&image, photo, place->x, place->y, place->need, place->need, arena, err);
 
     if (st == ST_OK && rng_chance(rng, config->first_jpeg_chance))
-        st = recompress(&image,
-                        quality_between(rng, config->first_jpeg_low, config->first_jpeg_high),
-                        rng_chance(rng, config->subsample_chance), false, arena, err);
+        st = train_recompress(&image,
+                              quality_between(rng, config->first_jpeg_low, config->first_jpeg_high),
+                              rng_chance(rng, config->subsample_chance), false, arena, err);
     if (st == ST_OK && place->need != scaled)
         st = image_resize(&image, &image, scaled, scaled,
                           (enum image_filter)rng_below(rng, IMAGE_FILTER_COUNT), arena, err);

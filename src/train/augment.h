@@ -18,3 +18,7 @@ enum status train_augment(struct image *out, const struct image *photo,
 enum status train_augment_pair(struct image out[2], const struct image photos[2],
                                const struct train_augment_config *config, uint32_t side,
                                struct rng *rng, struct arena *arena, struct err *err) MUST_USE;
+
+/* Through a JPEG file (4:2:0 or 4:4:4 chroma) or a WebP file of that quality, into the arena. */
+enum status train_recompress(struct image *inout, int quality, bool subsample, bool webp,
+                             struct arena *arena, struct err *err) MUST_USE;

@@ -247,6 +247,23 @@ static void weigh_families(struct train_dataset *dataset)
 
 /* Decoding ---------------------------------------------------------------------------------- */
 
+enum status train_dataset_probe(struct image_info *out, const struct train_manifest_row *row,
+                                struct err *err)
+{
+    struct image_limits limits = image_limits_default;
+    struct bytes file;
+    enum status st = fs_map(&file, row->path, FILE_BYTES_MAX, err);
+
+    if (st != ST_OK)
+        return st;
+    limits.bytes_max = FILE_BYTES_MAX;
+    st = image_probe(out, file, &limits, err);
+    fs_unmap(file);
+    if (st != ST_OK)
+        err_prefix(err, "%s", row->file);
+    return st;
+}
+
 enum status train_dataset_decode(struct image *out, const struct train_manifest_row *row,
                                  struct arena *arena, struct err *err)
 {

@@ -43,7 +43,11 @@ size_t train_dataset_damaged_count(const struct train_dataset *dataset);
 enum status train_dataset_pixels(struct image *out, const struct train_dataset *dataset,
                                  const struct train_manifest_row *row, struct arena *arena,
                                  struct err *err) MUST_USE;
-/* Of any manifest's row, into the arena.  Errors: reading and decoding it, which name the file. */
+/* What the header of any manifest's row says.  Errors: reading it, which name the file. */
+enum status train_dataset_probe(struct image_info *out, const struct train_manifest_row *row,
+                                struct err *err) MUST_USE;
+/* The pixels of any manifest's row, into the arena.  Errors: reading and decoding it, which name
+ * the file. */
 enum status train_dataset_decode(struct image *out, const struct train_manifest_row *row,
                                  struct arena *arena, struct err *err) MUST_USE;
 const struct train_manifest *train_dataset_manifest(const struct train_dataset *dataset);

@@ -1,14 +1,11 @@
 #include "train/pairs.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fs.h"
 #include "base/mem.h"
-
-#define FILE_BYTES_MAX (64u << 20)
+#include "train/augment.h"
 
 struct link {
     const struct train_manifest_row *photo, *twin;
@@ -71,20 +68,6 @@ static const struct place *find_photo(const struct place *places, size_t count, 
 
 /* Linking ----------------------------------------------------------------------------------- */
 
-static enum status probe(struct image_info *out, const char *path, struct err *err)
-{
-    struct image_limits limits = image_limits_default;
-    struct bytes file;
-    enum status st = fs_map(&file, path, FILE_BYTES_MAX, err);
-
-    if (st != ST_OK)
-        return st;
-    limits.bytes_max = FILE_BYTES_MAX;
-    st = image_probe(out, file, &limits, err);
-    fs_unmap(file);
-    return st;
-}
-
 static enum status check_twin(const struct train_manifest_row *row, struct err *err)
 {
     struct image_info info;
@@ -92,7 +75,7 @@ static enum status check_twin(const struct train_manifest_row *row, struct err *
     if (row->label != TRAIN_LABEL_AI || !row->real[0])
         return err_set(err, ST_INVALID,
                        "no twin: it needs label 'ai' and a photo in column 'real'");
-    enum status st = probe(&info, row->path, err);
+    enum status st = train_dataset_probe(&info, row, err);
     if (st == ST_OK && (info.width != row->width || info.height != row->height))
         st = err_set(err, ST_INVALID, "the file has %ux%u px, the manifest says %ux%u", info.width,
                      info.height, row->width, row->height);
@@ -107,7 +90,7 @@ static enum status link_twin(struct train_pairs *pairs, const struct train_manif
     const struct place *place = st == ST_OK ? find_photo(places, place_count, row->real) : NULL;
 
     if (place)
-        st = probe(&photo, place->row->path, err);
+        st = train_dataset_probe(&photo, place->row, err);
     if (place && st == ST_OK)
         pairs->links[pairs->count++] =
             (struct link){.photo = place->row, .twin = row, .own_quality = photo.jpeg_quality};
@@ -218,14 +201,6 @@ bool train_pairs_draw(struct train_pair *out, const struct train_pairs *pairs, s
 
 /* Pixels ------------------------------------------------------------------------------------ */
 
-static enum status compress(struct image *inout, int quality, struct arena *arena, struct err *err)
-{
-    struct bytes file;
-    enum status st = image_encode_jpeg(&file, inout, quality, IMAGE_SUBSAMPLING_420, arena, err);
-
-    return st == ST_OK ? image_decode(inout, NULL, file, &image_limits_default, arena, err) : st;
-}
-
 static void mix(struct image *fake, const struct image *photo, double share)
 {
     size_t count = (size_t)3 * fake->width * fake->height;
@@ -266,7 +241,7 @@ enum status train_pairs_pixels(struct image out[2], const struct train_pairs *pa
     if (st == ST_OK)
         st = train_dataset_decode(&out[1], pair->twin, arena, err);
     if (st == ST_OK && own_jpeg && pair->own_quality)
-        st = compress(&out[1], pair->own_quality, arena, err);
+        st = train_recompress(&out[1], pair->own_quality, true, false, arena, err);
     if (st == ST_OK && mixed)
         mix(&out[1], &out[0], share);
     return st;
