@@ -175,11 +175,14 @@ VECTORISED static void level(float *out, const float *at, int count)
         out[x] = (at[x] - 128) * (1.0f / 64);
 }
 
-/* Luma minus the even-row, even-column pixel of its 2x2 cell. */
-VECTORISED static void cell_residual(float *out, const float *at, const float *even_row, int count)
+/* Luma minus the even-row, even-column pixel of its 2x2 cell; an even count. */
+VECTORISED static void cell_residual(float *restrict out, const float *restrict at,
+                                     const float *restrict even_row, int count)
 {
-    for (int x = 0; x < count; x++)
-        out[x] = clamped(at[x] - even_row[x & ~1], 4, 2);
+    for (int x = 0; x < count; x += 2) {
+        out[x] = clamped(at[x] - even_row[x], 4, 2);
+        out[x + 1] = clamped(at[x + 1] - even_row[x], 4, 2);
+    }
 }
 
 /* log2(1 + t), close enough for a texture measure: exponent plus a quadratic in the mantissa. */
@@ -198,11 +201,32 @@ VECTORISED static void log_texture(float *out, const float *at, int count)
     }
 }
 
+typedef float quad __attribute__((vector_size(16), aligned(4)));
+typedef int32_t quad_order __attribute__((vector_size(16)));
+
+/* Four pixels of four channels, from a row a channel to a pixel after the other. */
+static inline void interleave_quad(float *out, const float *rows, size_t stride)
+{
+    const quad a = *(const quad *)rows;
+    const quad b = *(const quad *)(rows + stride);
+    const quad c = *(const quad *)(rows + 2 * stride);
+    const quad d = *(const quad *)(rows + 3 * stride);
+    const quad low_ab = __builtin_shuffle(a, b, (quad_order){0, 4, 1, 5});
+    const quad high_ab = __builtin_shuffle(a, b, (quad_order){2, 6, 3, 7});
+    const quad low_cd = __builtin_shuffle(c, d, (quad_order){0, 4, 1, 5});
+    const quad high_cd = __builtin_shuffle(c, d, (quad_order){2, 6, 3, 7});
+
+    *(quad *)out = __builtin_shuffle(low_ab, low_cd, (quad_order){0, 1, 4, 5});
+    *(quad *)(out + CHANNELS) = __builtin_shuffle(low_ab, low_cd, (quad_order){2, 3, 6, 7});
+    *(quad *)(out + 2 * CHANNELS) = __builtin_shuffle(high_ab, high_cd, (quad_order){0, 1, 4, 5});
+    *(quad *)(out + 3 * CHANNELS) = __builtin_shuffle(high_ab, high_cd, (quad_order){2, 3, 6, 7});
+}
+
 VECTORISED static void interleave(float *out, const float *rows, int side)
 {
-    for (int x = 0; x < side; x++)
-        for (int c = 0; c < CHANNELS; c++)
-            out[x * CHANNELS + c] = rows[c * side + x];
+    for (int x = 0; x < side; x += 4)
+        for (int c = 0; c < CHANNELS; c += 4)
+            interleave_quad(out + x * CHANNELS + c, rows + c * side + x, (size_t)side);
 }
 
 static void make_planes(float *planes, const uint8_t *window, int wide)
