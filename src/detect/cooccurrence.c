@@ -184,19 +184,17 @@ void detect_cooccurrence_count_square(uint32_t *counts,
 
 /* Tuples ---------------------------------------------------------------------------------- */
 
-/* To 0 .. 2 * cut.  A residual r is at least k units, halves rounded away from zero, from
- * (2 k - 1) unit / 2 on. */
-VECTORISED static void quantise(uint8_t *restrict out, const int16_t *restrict residual, int unit,
+/* To 0 .. 2 * cut: cut plus the residual in units of 2^shift, halves rounded away from zero. */
+VECTORISED static void quantise(uint8_t *restrict out, const int16_t *restrict residual, int shift,
                                 int cut)
 {
-    int16_t first = (int16_t)((unit + 1) / 2);
-    int16_t second = (int16_t)((3 * unit + 1) / 2);
-    int16_t third = (int16_t)(cut > 2 ? (5 * unit + 1) / 2 : INT16_MAX);
+    const int16_t half = (int16_t)(1 << shift >> 1);
 
     for (size_t i = 0; i < PIXELS; i++) {
-        int16_t r = residual[i];
-        out[i] = (uint8_t)(cut + (r >= first) + (r >= second) + (r >= third) - (r <= -first) -
-                           (r <= -second) - (r <= -third));
+        int16_t sign = (int16_t)(residual[i] >> 15); /* -1: all bits, or 0 */
+        int16_t size = (int16_t)((residual[i] ^ sign) - sign);
+        int16_t units = low((int16_t)((int16_t)(size + half) >> shift), (int16_t)cut);
+        out[i] = (uint8_t)(cut + ((units ^ sign) - sign));
     }
 }
 
@@ -282,7 +280,7 @@ VECTORISED static void code_colours(uint8_t *restrict out, const int16_t *restri
 void detect_cooccurrence_triples(uint32_t *counts, struct detect_cooccurrence *c,
                                  const int16_t *residual, int unit)
 {
-    quantise(c->quantised, residual, unit, 2);
+    quantise(c->quantised, residual, __builtin_ctz((unsigned)unit), 2);
     code_triples(c->tuples[0], c->tuples[1], c->quantised);
     count_both(counts, &c->triples, c->tuples);
 }
@@ -290,7 +288,7 @@ void detect_cooccurrence_triples(uint32_t *counts, struct detect_cooccurrence *c
 void detect_cooccurrence_pairs(uint32_t *counts, struct detect_cooccurrence *c,
                                const int16_t *residual, int unit)
 {
-    quantise(c->quantised, residual, unit, 3);
+    quantise(c->quantised, residual, __builtin_ctz((unsigned)unit), 3);
     code_pairs(c->tuples[0], c->tuples[1], c->quantised);
     count_both(counts, &c->pairs, c->tuples);
 }

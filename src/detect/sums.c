@@ -196,7 +196,7 @@ struct row_sums {
     int32_t square[3], product[3];
 };
 
-VECTORISED static struct row_sums relate_row(float *restrict fourth, const int16_t *restrict red,
+VECTORISED static struct row_sums relate_row(double *restrict fourth, const int16_t *restrict red,
                                              const int16_t *restrict green,
                                              const int16_t *restrict blue)
 {
@@ -218,7 +218,7 @@ VECTORISED static struct row_sums relate_row(float *restrict fourth, const int16
         rg += r * g;
         gb += g * b;
         rb += r * b;
-        fourth[x] += level * level * level * level;
+        fourth[x] += (double)(level * level * level * level);
     }
     return (struct row_sums){{rr, gg, bb}, {rg, gb, rb}};
 }
@@ -226,18 +226,19 @@ VECTORISED static struct row_sums relate_row(float *restrict fourth, const int16
 /* All are sums of whole numbers below 2^53: their order does not matter. */
 static void relate_channels(struct detect_sums *sums, const struct detect_window *w)
 {
+    double fourth[SIDE] = {0};
+
     for (size_t y = MARGIN; y < SIDE + MARGIN; y++) {
         size_t at = y * WIDE + MARGIN;
-        float fourth[SIDE] = {0};
         struct row_sums row = relate_row(fourth, w->planes[DETECT_RED] + at,
                                          w->planes[DETECT_GREEN] + at, w->planes[DETECT_BLUE] + at);
         for (int c = 0; c < 3; c++) {
             sums->square[c] += row.square[c];
             sums->product[c] += row.product[c];
         }
-        for (size_t x = 0; x < SIDE; x++)
-            sums->fourth += (double)fourth[x];
     }
+    for (size_t x = 0; x < SIDE; x++)
+        sums->fourth += fourth[x];
     sums->pixels += (uint64_t)SIDE * SIDE;
 }
 
@@ -279,6 +280,8 @@ VECTORISED static void transform(double *restrict sizes, double *restrict square
                                  const float (*restrict cosine)[BLOCK],
                                  const block_row *restrict cosine_across)
 {
+    float frequencies[BLOCK * BLOCK]; /* in memory: vectors are not summed lane by lane */
+
     for (unsigned u = 0; u < BLOCK; u++) {
         block_row row = {0};
         block_row out = {0};
@@ -286,11 +289,12 @@ VECTORISED static void transform(double *restrict sizes, double *restrict square
             row += cosine[u][k] * in[k];
         for (unsigned k = 0; k < BLOCK; k++)
             out += row[k] * cosine_across[k];
-        for (unsigned v = 0; v < BLOCK; v++) {
-            float size = fabsf(out[v]);
-            sizes[u * BLOCK + v] += (double)size;
-            squares[u * BLOCK + v] += (double)(size * size);
-        }
+        memcpy(frequencies + (size_t)u * BLOCK, &out, sizeof out);
+    }
+    for (size_t i = 0; i < (size_t)BLOCK * BLOCK; i++) {
+        float size = fabsf(frequencies[i]);
+        sizes[i] += (double)size;
+        squares[i] += (double)(size * size);
     }
 }
 

@@ -3,8 +3,11 @@
 #include "detect/tones.h"
 
 #include <math.h>
+#include <string.h>
 
-#define PIECE    256u /* pixels whose sums of squares fit 32 bits, and whose classes fit the stack */
+#define PIECE    1024u /* pixels whose sums of squares fit 32 bits, and whose classes fit the stack */
+#define COLUMNS  64u   /* of a piece, when its classes are counted: a column's count fits a byte */
+#define NO_CLASS 255
 #define MOMENTS  6    /* red, green and blue by each other, once each pair */
 #define LUMA_ALL 1000u
 
@@ -69,6 +72,22 @@ VECTORISED static void add_piece(struct sums *sums, const struct piece *piece, s
         sums->moment[k] += moment[k];
 }
 
+/* Each class's count by comparing all pixels with it: no scatter. */
+VECTORISED static void count_classes(uint64_t *counts, int class_count,
+                                     const uint8_t *restrict classes)
+{
+    for (int k = 0; k < class_count; k++) {
+        uint8_t columns[COLUMNS] = {0};
+        for (size_t y = 0; y < PIECE / COLUMNS; y++)
+            for (size_t x = 0; x < COLUMNS; x++)
+                columns[x] = (uint8_t)(columns[x] + (classes[y * COLUMNS + x] == k));
+        uint32_t sum = 0;
+        for (size_t x = 0; x < COLUMNS; x++)
+            sum += columns[x];
+        counts[k] += sum;
+    }
+}
+
 /* What the weights a and b make of the pixels' red, green and blue: how the two vary together. */
 static double covariance(const double moment[MOMENTS], const double a[3], const double b[3])
 {
@@ -115,10 +134,10 @@ void detect_tones_measure(float out[DETECT_TONES], const struct image *photo)
         split(&piece, photo->rgb + 3 * at, pixels);
         classify(&piece, pixels);
         add_piece(&sums, &piece, pixels);
-        for (size_t i = 0; i < pixels; i++) {
-            saturation[piece.saturation[i]]++;
-            brightness[piece.brightness[i]]++;
-        }
+        memset(piece.saturation + pixels, NO_CLASS, PIECE - pixels);
+        memset(piece.brightness + pixels, NO_CLASS, PIECE - pixels);
+        count_classes(saturation, DETECT_TONES_SATURATION, piece.saturation);
+        count_classes(brightness, DETECT_TONES_BRIGHTNESS, piece.brightness);
     }
     for (int k = 0; k < DETECT_TONES_SATURATION; k++)
         *out++ = (float)sqrt((double)saturation[k] / (double)count);
