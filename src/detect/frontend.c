@@ -202,7 +202,6 @@ VECTORISED static void log_texture(float *out, const float *at, int count)
 }
 
 typedef float quad __attribute__((vector_size(16), aligned(4)));
-typedef int32_t quad_order __attribute__((vector_size(16)));
 
 /* Four pixels of four channels, from a row a channel to a pixel after the other. */
 static inline void interleave_quad(float *out, const float *rows, size_t stride)
@@ -211,15 +210,15 @@ static inline void interleave_quad(float *out, const float *rows, size_t stride)
     const quad b = *(const quad *)(rows + stride);
     const quad c = *(const quad *)(rows + 2 * stride);
     const quad d = *(const quad *)(rows + 3 * stride);
-    const quad low_ab = __builtin_shuffle(a, b, (quad_order){0, 4, 1, 5});
-    const quad high_ab = __builtin_shuffle(a, b, (quad_order){2, 6, 3, 7});
-    const quad low_cd = __builtin_shuffle(c, d, (quad_order){0, 4, 1, 5});
-    const quad high_cd = __builtin_shuffle(c, d, (quad_order){2, 6, 3, 7});
+    const quad low_ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    const quad high_ab = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const quad low_cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const quad high_cd = __builtin_shufflevector(c, d, 2, 6, 3, 7);
 
-    *(quad *)out = __builtin_shuffle(low_ab, low_cd, (quad_order){0, 1, 4, 5});
-    *(quad *)(out + CHANNELS) = __builtin_shuffle(low_ab, low_cd, (quad_order){2, 3, 6, 7});
-    *(quad *)(out + 2 * CHANNELS) = __builtin_shuffle(high_ab, high_cd, (quad_order){0, 1, 4, 5});
-    *(quad *)(out + 3 * CHANNELS) = __builtin_shuffle(high_ab, high_cd, (quad_order){2, 3, 6, 7});
+    *(quad *)out = __builtin_shufflevector(low_ab, low_cd, 0, 1, 4, 5);
+    *(quad *)(out + CHANNELS) = __builtin_shufflevector(low_ab, low_cd, 2, 3, 6, 7);
+    *(quad *)(out + 2 * CHANNELS) = __builtin_shufflevector(high_ab, high_cd, 0, 1, 4, 5);
+    *(quad *)(out + 3 * CHANNELS) = __builtin_shufflevector(high_ab, high_cd, 2, 3, 6, 7);
 }
 
 VECTORISED static void interleave(float *out, const float *rows, int side)

@@ -374,7 +374,7 @@ static inline void take_every_second(uint8_t *out, const uint8_t *means, size_t 
     for (; x + 4 <= width; x += 2) {
         octets four;
         memcpy(&four, means + 6 * x, sizeof four);
-        four = __builtin_shuffle(four, (octets){0, 1, 2, 6, 7, 8});
+        four = __builtin_shufflevector(four, four, 0, 1, 2, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
         memcpy(out + 3 * x, &four, 8);
     }
     for (; x < width; x++)
