@@ -78,10 +78,15 @@ static void add_row(struct sums *sums, const uint8_t *green, uint32_t width)
 
 struct detect_pixel_statistics detect_quality_measure(const struct image *photo)
 {
+    size_t stride = (size_t)3 * photo->width;
     struct sums sums = {0};
 
-    for (uint32_t y = 0; y < photo->height; y += ROW_STRIDE)
-        add_row(&sums, photo->rgb + (size_t)3 * photo->width * y + 1, photo->width);
+    for (uint32_t y = 0; y < photo->height; y += ROW_STRIDE) {
+        const uint8_t *row = photo->rgb + stride * y;
+        if (y + ROW_STRIDE < photo->height)
+            prefetch(row + stride * ROW_STRIDE, stride);
+        add_row(&sums, row + 1, photo->width);
+    }
     struct detect_pixel_statistics out = {.blocking = 1.0f, .sharpness = 1.0f};
     if (sums.step1 && sums.border_count)
         out.blocking = (float)((double)sums.border / (double)sums.border_count /

@@ -415,6 +415,8 @@ enum status image_halve(struct image *out, const struct image *in, struct arena 
     }
     for (uint32_t y = 0; y < half.height; y++) {
         const uint8_t *above = in->rgb + 2 * stride * y;
+        if (y + 2 < half.height)
+            prefetch(above + 4 * stride, 2 * stride);
         halve_row(half.rgb + (size_t)3 * half.width * y, means, above, above + stride, half.width);
     }
     arena_release(arena, scratch);
