@@ -298,19 +298,27 @@ VECTORISED static void transform(double *restrict sizes, double *restrict square
     }
 }
 
-/* Copies a block; false when it is flat. */
+/* Copies a block; false when it is flat.  Rows are compared as vectors, and those once. */
 static bool load_block(block_row *restrict block, const int16_t *restrict luma)
 {
+    int16_t lows[BLOCK];
+    int16_t highs[BLOCK];
     int16_t least = INT16_MAX;
     int16_t most = 0;
 
+    memcpy(lows, luma, sizeof lows);
+    memcpy(highs, luma, sizeof highs);
     for (size_t y = 0; y < BLOCK; y++) {
         for (size_t x = 0; x < BLOCK; x++) {
             int16_t value = luma[y * WIDE + x];
             block[y][x] = value;
-            least = MIN_OF(least, value);
-            most = MAX_OF(most, value);
+            lows[x] = MIN_OF(lows[x], value);
+            highs[x] = MAX_OF(highs[x], value);
         }
+    }
+    for (size_t x = 0; x < BLOCK; x++) {
+        least = MIN_OF(least, lows[x]);
+        most = MAX_OF(most, highs[x]);
     }
     return most - least >= BLOCK_FLAT;
 }
