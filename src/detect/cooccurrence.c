@@ -278,17 +278,17 @@ VECTORISED static void code_colours(uint8_t *restrict out, const int16_t *restri
 }
 
 void detect_cooccurrence_triples(uint32_t *counts, struct detect_cooccurrence *c,
-                                 const int16_t *residual, int unit)
+                                 const int16_t *residual, int shift)
 {
-    quantise(c->quantised, residual, __builtin_ctz((unsigned)unit), 2);
+    quantise(c->quantised, residual, shift, 2);
     code_triples(c->tuples[0], c->tuples[1], c->quantised);
     count_both(counts, &c->triples, c->tuples);
 }
 
 void detect_cooccurrence_pairs(uint32_t *counts, struct detect_cooccurrence *c,
-                               const int16_t *residual, int unit)
+                               const int16_t *residual, int shift)
 {
-    quantise(c->quantised, residual, __builtin_ctz((unsigned)unit), 3);
+    quantise(c->quantised, residual, shift, 3);
     code_pairs(c->tuples[0], c->tuples[1], c->quantised);
     count_both(counts, &c->pairs, c->tuples);
 }

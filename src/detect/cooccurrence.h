@@ -54,12 +54,12 @@ struct detect_cooccurrence {
 void detect_cooccurrence_init(struct detect_cooccurrence *cooccurrence);
 
 /* Add to counts[class], unless it is NULL, the tuples of neighbours to the right and below of every
- * pixel.  Residuals count in units of `unit` grey levels, halves rounded away from zero, cut off at
- * 2 (triples) or 3 (pairs); colours in steps of at least two levels. */
+ * pixel.  Residuals count in units of 2^shift grey levels, halves rounded away from zero, cut off
+ * at 2 (triples) or 3 (pairs); colours in steps of at least two levels. */
 void detect_cooccurrence_triples(uint32_t *counts, struct detect_cooccurrence *cooccurrence,
-                                 const int16_t *residual, int unit);
+                                 const int16_t *residual, int shift);
 void detect_cooccurrence_pairs(uint32_t *counts, struct detect_cooccurrence *cooccurrence,
-                               const int16_t *residual, int unit);
+                               const int16_t *residual, int shift);
 void detect_cooccurrence_colours(uint32_t *counts, struct detect_cooccurrence *cooccurrence,
                                  int16_t (*planes)[DETECT_WINDOW_PIXELS]);
 /* The same for a square of the window, `side` pixels from (x, y) on, and what the last of the

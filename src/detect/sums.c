@@ -20,23 +20,23 @@
 #define BLOCK_FLAT  4 /* blocks of a smaller range have no spectrum to speak of */
 #define NOISE_LEAST 0.05
 
-/* One co-occurrence: which residual of which plane, in units of how many grey levels. */
+/* One co-occurrence: which residual of which plane, in units of 2^shift grey levels. */
 struct pattern {
     enum detect_plane plane;
     enum detect_residual residual;
-    int unit;
+    int shift;
 };
 
 static const struct pattern triples[] = {
-    {DETECT_LUMA, DETECT_STEP_RIGHT, 1}, {DETECT_LUMA, DETECT_STEP_RIGHT, 4},
-    {DETECT_LUMA, DETECT_CURVATURE, 2},  {DETECT_LUMA, DETECT_CROSS, 1},
-    {DETECT_LUMA, DETECT_SQUARE, 4},     {DETECT_LUMA, DETECT_MEDIAN, 1},
+    {DETECT_LUMA, DETECT_STEP_RIGHT, 0}, {DETECT_LUMA, DETECT_STEP_RIGHT, 2},
+    {DETECT_LUMA, DETECT_CURVATURE, 1},  {DETECT_LUMA, DETECT_CROSS, 0},
+    {DETECT_LUMA, DETECT_SQUARE, 2},     {DETECT_LUMA, DETECT_MEDIAN, 0},
 };
 static const struct pattern pairs[] = {
-    {DETECT_CHROMA_BLUE, DETECT_CROSS, 1},
-    {DETECT_CHROMA_BLUE, DETECT_STEP_RIGHT, 2},
-    {DETECT_CHROMA_RED, DETECT_CROSS, 1},
-    {DETECT_CHROMA_RED, DETECT_STEP_RIGHT, 2},
+    {DETECT_CHROMA_BLUE, DETECT_CROSS, 0},
+    {DETECT_CHROMA_BLUE, DETECT_STEP_RIGHT, 1},
+    {DETECT_CHROMA_RED, DETECT_CROSS, 0},
+    {DETECT_CHROMA_RED, DETECT_STEP_RIGHT, 1},
 };
 _Static_assert(ARRAY_LEN(triples) == DETECT_SUMS_TRIPLES && ARRAY_LEN(pairs) == DETECT_SUMS_PAIRS,
                "one table a pattern");
@@ -121,7 +121,7 @@ static void count_patterns(struct detect_sums *sums, struct detect_window *w,
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
         detect_residual_apply(w->residual, w->planes[pairs[i].plane], pairs[i].residual);
         detect_cooccurrence_pairs(parts ? NULL : sums->pairs[i], cooccurrence, w->residual,
-                                  pairs[i].unit);
+                                  pairs[i].shift);
         if (parts)
             count_parts(sums, cooccurrence, parts, PAIRS, i);
     }
@@ -131,7 +131,7 @@ static void count_patterns(struct detect_sums *sums, struct detect_window *w,
     for (size_t i = 0; i < ARRAY_LEN(triples); i++) {
         detect_residual_apply(w->residual, w->planes[triples[i].plane], triples[i].residual);
         detect_cooccurrence_triples(parts ? NULL : sums->triples[i], cooccurrence, w->residual,
-                                    triples[i].unit);
+                                    triples[i].shift);
         if (parts)
             count_parts(sums, cooccurrence, parts, TRIPLES, i);
     }
