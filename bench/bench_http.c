@@ -1,10 +1,14 @@
 /* bench/bench_http.c - a load client for POST /predict over loopback:
- *     bench_http PORT CLIENTS REQUESTS PHOTO...
- * CLIENTS keep-alive connections, a thread each, send REQUESTS in all, the photos in turn.  Prints
- * JSON: requests a second, latency percentiles, and the overhead of a request: its latency less the
- * inference_time_ms of its answer.  Whole requests are built before the clock starts. */
+ *     bench_http PORT CLIENTS REQUESTS RATE PHOTO...
+ * CLIENTS keep-alive connections, a thread each, send REQUESTS in all, the photos in turn.  With
+ * RATE 0 each sends its next when the last is answered.  Else requests arrive by chance, RATE a
+ * second on average, as from many users who know nothing of each other, and wait for a connection
+ * when all are busy; latency counts from their arrival.  Prints JSON: requests a second, latency
+ * percentiles, and the overhead of a request: its latency less the inference_time_ms of its answer.
+ * Whole requests are built before the clock starts. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -21,6 +25,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/rng.h"
 
 #define CLIENTS_MAX  256
 #define REQUESTS_MAX 1000000
@@ -30,6 +35,7 @@
 #define BOUNDARY     "aidetect-bench-5d41402abc4b2a76"
 
 struct sample {
+    int64_t arrival_us; /* since the start; 0: when a connection is free */
     double latency_ms, inference_ms;
     bool good; /* 200 with an inference time */
 };
@@ -40,6 +46,7 @@ struct load {
     int request_count;
     struct sample *samples;
     int64_t total;
+    int64_t started_us;
     _Atomic int64_t next; /* samples handed out */
 };
 
@@ -67,12 +74,15 @@ static int open_connection(int port)
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)port),
                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    static const char steady[] =
+        "reno"; /* others pace what they send by guesses about the network */
     const int on = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return -1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, steady, sizeof steady - 1);
     if (connect(fd, (const struct sockaddr *)(const void *)&address, sizeof address) != 0) {
         (void)close(fd);
         return -1;
@@ -141,14 +151,21 @@ static bool receive(struct bytes *body, int *status, int fd, char answer[ANSWER_
     return false;
 }
 
-static bool one_request(struct sample *sample, int fd, const struct buf *request,
+static void wait_until(int64_t at_us)
+{
+    int64_t now_us = clock_monotonic_us(&clock_system);
+
+    if (at_us > now_us)
+        (void)usleep((useconds_t)(at_us - now_us));
+}
+
+static bool one_request(struct sample *sample, int64_t started, int fd, const struct buf *request,
                         char answer[ANSWER_SIZE])
 {
     struct bytes body;
     struct json *root = NULL;
     struct err err;
     int status = 0;
-    int64_t started = clock_monotonic_us(&clock_system);
 
     if (!send_all(fd, buf_bytes(request)) || !receive(&body, &status, fd, answer))
         return false;
@@ -169,11 +186,19 @@ static void *run_client(void *payload)
         int64_t index = atomic_fetch_add(&load->next, 1);
         if (index >= load->total)
             break;
-        if (fd < 0 || !one_request(&load->samples[index], fd,
-                                   &load->requests[index % load->request_count], answer)) {
-            if (fd >= 0)
-                (void)close(fd);
-            fd = open_connection(load->port); /* the sample stays a failure */
+        struct sample *sample = &load->samples[index];
+        wait_until(load->started_us + sample->arrival_us);
+        int64_t started = sample->arrival_us ? load->started_us + sample->arrival_us
+                                             : clock_monotonic_us(&clock_system);
+        const struct buf *request = &load->requests[index % load->request_count];
+        if (fd >= 0 && one_request(sample, started, fd, request, answer))
+            continue;
+        if (fd >= 0) /* the server may close what has long been idle */
+            (void)close(fd);
+        fd = open_connection(load->port);
+        if (fd >= 0 && !one_request(sample, started, fd, request, answer)) {
+            (void)close(fd); /* the sample stays a failure */
+            fd = -1;
         }
     }
     if (fd >= 0)
@@ -228,16 +253,28 @@ static void print_figures(const struct load *load, double seconds)
     mem_free(overheads);
 }
 
+/* Gaps of independent arrivals; the same in every run. */
+static void draw_arrivals(struct load *load, double rate)
+{
+    struct rng rng = rng_seed(1);
+    double at_s = 0;
+
+    for (int64_t i = 0; i < load->total && rate > 0; i++) {
+        at_s -= log(1 - rng_unit(&rng)) / rate;
+        load->samples[i].arrival_us = MAX_OF((int64_t)(1e6 * at_s), 1);
+    }
+}
+
 static void run(struct load *load, int clients)
 {
     pthread_t threads[CLIENTS_MAX];
-    int64_t started = clock_monotonic_us(&clock_system);
 
+    load->started_us = clock_monotonic_us(&clock_system);
     for (int i = 0; i < clients; i++)
         REQUIRE(pthread_create(&threads[i], NULL, run_client, load) == 0);
     for (int i = 0; i < clients; i++)
         (void)pthread_join(threads[i], NULL);
-    print_figures(load, (double)(clock_monotonic_us(&clock_system) - started) / 1e6);
+    print_figures(load, (double)(clock_monotonic_us(&clock_system) - load->started_us) / 1e6);
 }
 
 int main(int argc, char **argv)
@@ -246,26 +283,29 @@ int main(int argc, char **argv)
     struct err err = {0};
     int64_t port = 0;
     int64_t clients = 0;
+    double rate = 0;
 
-    if (argc < 5 || argc > FILES_MAX || !str_to_int(&port, str_of(argv[1]), 1, 65535) ||
+    if (argc < 6 || argc > FILES_MAX || !str_to_int(&port, str_of(argv[1]), 1, 65535) ||
         !str_to_int(&clients, str_of(argv[2]), 1, CLIENTS_MAX) ||
-        !str_to_int(&load.total, str_of(argv[3]), 1, REQUESTS_MAX)) {
-        (void)fprintf(stderr, "usage: bench_http PORT CLIENTS REQUESTS PHOTO...\n");
+        !str_to_int(&load.total, str_of(argv[3]), 1, REQUESTS_MAX) ||
+        !str_to_double(&rate, str_of(argv[4]), 0, 1e6)) {
+        (void)fprintf(stderr, "usage: bench_http PORT CLIENTS REQUESTS RATE PHOTO...\n");
         return 64;
     }
     load.port = (int)port;
-    load.request_count = argc - 4;
+    load.request_count = argc - 5;
     load.requests = mem_alloc((size_t)load.request_count, sizeof *load.requests);
     load.samples = mem_alloc((size_t)load.total, sizeof *load.samples);
     for (int i = 0; i < load.request_count; i++) {
         struct bytes photo;
-        if (fs_read(&photo, argv[4 + i], FILE_MAX, &err) != ST_OK) {
+        if (fs_read(&photo, argv[5 + i], FILE_MAX, &err) != ST_OK) {
             (void)fprintf(stderr, "bench_http: %s\n", err.msg);
             return 74;
         }
         build_request(&load.requests[i], photo);
         mem_free((void *)(uintptr_t)photo.at);
     }
+    draw_arrivals(&load, rate);
     run(&load, (int)clients);
     return 0;
 }

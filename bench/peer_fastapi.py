@@ -2,60 +2,42 @@
 
     peer_fastapi.py MODEL
 
-The same network and weights, run by a frozen TorchScript, all crops of a photo at once; Pillow
-decodes.  It does less than the service it is compared with: crops from a fixed grid, sixteen fixed
-3x3 filters in place of the front end, no forensic statistics, no limits, log, or metrics.
-Prints its port as `aidetect serve` does."""
+Gives the same answers (reference.py), from the same network and weights; it has no limits, keys,
+log, metrics or record of what it said.  Prints its port as `aidetect serve` does."""
 import socket
 import sys
 import time
 
-import torch
 import uvicorn
 from fastapi import FastAPI, File, UploadFile
 
-from peer_torch import PHOTO_CROPS as CROPS, Network, judge, make_filters, read_layers, \
-    read_safetensors
+from reference import Reference
 
 app = FastAPI()
 state = {}
-
-
-def load(path):
-    torch.set_num_threads(1)
-    metadata, tensors = read_safetensors(path)
-    layers = read_layers(metadata["network"])
-    side, channels = layers[0].side, layers[0].channels
-    network = Network(layers, tensors).eval()
-    filters = make_filters(channels)
-    example = torch.zeros(CROPS, channels, side, side)
-    with torch.no_grad():
-        compiled = torch.jit.optimize_for_inference(
-            torch.jit.freeze(torch.jit.trace(network, example)))
-        for _ in range(3):
-            compiled(example)
-    state.update(network=compiled, filters=filters, side=side, version=metadata["version"])
 
 
 # Like the usual tutorial: a plain function, which the framework runs on a thread of its pool.
 @app.post("/predict")
 def predict(file: UploadFile = File(...)):
     started = time.perf_counter()
-    probability = judge(file.file.read(), state["network"], state["filters"], state["side"])
-    return {"prediction": "ai_generated" if probability >= 0.5 else "real",
-            "probability": probability, "confidence": "high",
+    answer = state["reference"].judge(file.file.read())
+    return {"prediction": "ai_generated" if answer.probability >= 0.5 else "real",
+            "probability": answer.probability, "confidence": "high",
             "inference_time_ms": 1e3 * (time.perf_counter() - started),
-            "model_version": state["version"]}
+            "model_version": state["reference"].version}
 
 
 @app.get("/health")
 async def health():
-    return {"status": "healthy", "model_loaded": True, "model_version": state["version"]}
+    return {"status": "healthy", "model_loaded": True,
+            "model_version": state["reference"].version}
 
 
 def main():
-    load(sys.argv[1])
-    listener = socket.socket()
+    state["reference"] = Reference(sys.argv[1])
+    # with the protocol, which asyncio wants to see before it sends without delay
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
     print(f"listening on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)

@@ -22,7 +22,7 @@ import numpy
 import torch
 from PIL import Image
 
-from peer_torch import Network, read_layers, read_safetensors
+from torch_network import Network, read_layers, read_safetensors
 
 TILE = 16  # pixels a side, of which texture is summed
 CONTRAST = 32  # a single strong edge counts no more than this
