@@ -291,12 +291,14 @@ ROWS = (  # key, what, unit, target
     ("fastapi_predict_200_kb_per_s", "  FastAPI, uvicorn, PyTorch, 4 clients", "requests/s", None),
     ("vs_fastapi_predict", "  ours / theirs", "x", (">=", 8)),
     ("vs_fastapi_predict_fast", "  ... ours with precision auto", "x", (">=", 8)),
+    ("floor_vs_fastapi_predict", "  decoding and int8 network alone / theirs", "x", None),
     *(row for ms in WITHIN_MS for row in (
         (f"within_{ms}_ms_fast", f"arrivals by chance, p99 <= {ms} ms, auto", "requests/s", None),
         (f"fastapi_within_{ms}_ms", "  FastAPI, uvicorn, PyTorch", "requests/s", None),
         (f"vs_fastapi_within_{ms}_ms", "  ours / theirs", "x", (">=", 8)),
         (f"vs_fastapi_within_{ms}_ms_fast", "  ... ours with precision auto", "x", (">=", 8)))),
     ("vs_fastapi_health", "GET /health, ours / theirs", "x", (">=", 20)),
+    ("floor_vs_fastapi_health", "  the least server there can be / theirs", "x", None),
     ("vs_fastapi_rss", "resident memory, ours / theirs", "x", ("<=", 1 / 6)),
 )
 

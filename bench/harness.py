@@ -154,6 +154,13 @@ def load(server, clients, requests, photos, rate=0):
                      f"{rate:.6f}"] + photos, OTHER_CORE)
 
 
+def crop_count():
+    """Of the model that is measured."""
+    with open(MODEL, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        return int(json.loads(file.read(length))["__metadata__"]["crop_count"])
+
+
 def large_photos():
     """JPEGs of 1.3 megapixels and 200 KB."""
     folder = os.path.join(WORK, "large")
