@@ -14,6 +14,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -39,6 +40,8 @@ class Target:
                 reader, writer = self.idle.pop()
             else:
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                writer.get_extra_info("socket").setsockopt(  # others pace by guesses
+                    socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
             writer.write(self.request)
             await writer.drain()
             head = await reader.readuntil(b"\r\n\r\n")
