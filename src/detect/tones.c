@@ -5,9 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#define PIECE 1024u  /* pixels whose sums of squares fit 32 bits, and whose classes fit the stack  \
-                      */
-#define COLUMNS  64u /* of a piece, when its classes are counted: a column's count fits a byte */
+#define PIECE    1024u /* pixels: sums of squares fit 32 bits, classes the stack */
+#define COLUMNS  64u   /* of a piece, when its classes are counted: a column's count fits a byte */
 #define NO_CLASS 255
 #define MOMENTS  6 /* red, green and blue by each other, once each pair */
 #define LUMA_ALL 1000u
