@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "detect/tally.h"
+
 #define SIDE   DETECT_WINDOW_SIDE
 #define MARGIN DETECT_WINDOW_MARGIN
 #define WIDE   DETECT_WINDOW_WIDE
@@ -16,7 +18,8 @@
 #define CODE_MAX2 (VALUES2 * VALUES2 - 1)
 #define COLOURS   27
 
-_Static_assert(SIDE <= UINT8_MAX, "a column counts one code a row of a window");
+_Static_assert(SIDE == DETECT_TALLY_COLUMNS && SIDE <= DETECT_TALLY_ROWS_MAX,
+               "a window's tuples are counted as they lie");
 
 /* Planes and residuals -------------------------------------------------------------------- */
 
@@ -140,22 +143,11 @@ void detect_cooccurrence_init(struct detect_cooccurrence *cooccurrence)
     REQUIRE(cooccurrence->colours.count == DETECT_COLOUR_CLASSES);
 }
 
-/* A column's sum fits a byte, and a window's width of them the registers.  Plain loops on purpose:
- * GCC compares vectors wider than the processor's own byte by byte. */
 VECTORISED static void count_classes(uint32_t *counts, const struct detect_classes *classes,
                                      const uint8_t *tuples)
 {
-    for (unsigned k = 0; k < classes->count; k++) {
-        uint8_t code = classes->codes[k];
-        uint8_t sums[SIDE] = {0};
-        uint32_t sum = 0;
-        for (size_t y = 0; y < SIDE; y++)
-            for (size_t x = 0; x < SIDE; x++)
-                sums[x] = (uint8_t)(sums[x] + (tuples[y * SIDE + x] == code));
-        for (size_t x = 0; x < SIDE; x++)
-            sum += sums[x];
-        counts[k] += sum;
-    }
+    for (unsigned k = 0; k < classes->count; k++)
+        counts[k] += detect_tally(tuples, SIDE, classes->codes[k]);
 }
 
 static void count_both(uint32_t *counts, const struct detect_classes *classes,

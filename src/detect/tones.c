@@ -5,11 +5,14 @@
 #include <math.h>
 #include <string.h>
 
+#include "detect/tally.h"
+
 #define PIECE    1024u /* pixels: sums of squares fit 32 bits, classes the stack */
-#define COLUMNS  64u   /* of a piece, when its classes are counted: a column's count fits a byte */
 #define NO_CLASS 255
 #define MOMENTS  6 /* red, green and blue by each other, once each pair */
 #define LUMA_ALL 1000u
+
+_Static_assert(PIECE % DETECT_TALLY_COLUMNS == 0, "a piece is counted whole");
 
 /* Thousandths of ITU-R BT.601. */
 enum { LUMA_RED = 299, LUMA_GREEN = 587, LUMA_BLUE = 114 };
@@ -72,20 +75,10 @@ VECTORISED static void add_piece(struct sums *sums, const struct piece *piece, s
         sums->moment[k] += moment[k];
 }
 
-/* Each class's count by comparing all pixels with it: no scatter. */
-VECTORISED static void count_classes(uint64_t *counts, int class_count,
-                                     const uint8_t *restrict classes)
+VECTORISED static void count_classes(uint64_t *counts, uint8_t class_count, const uint8_t *classes)
 {
-    for (int k = 0; k < class_count; k++) {
-        uint8_t columns[COLUMNS] = {0};
-        for (size_t y = 0; y < PIECE / COLUMNS; y++)
-            for (size_t x = 0; x < COLUMNS; x++)
-                columns[x] = (uint8_t)(columns[x] + (classes[y * COLUMNS + x] == k));
-        uint32_t sum = 0;
-        for (size_t x = 0; x < COLUMNS; x++)
-            sum += columns[x];
-        counts[k] += sum;
-    }
+    for (uint8_t k = 0; k < class_count; k++)
+        counts[k] += detect_tally(classes, PIECE / DETECT_TALLY_COLUMNS, k);
 }
 
 /* What the weights a and b make of the pixels' red, green and blue: how the two vary together. */

@@ -247,8 +247,10 @@ static void weigh_families(struct train_dataset *dataset)
 
 /* Decoding ---------------------------------------------------------------------------------- */
 
-enum status train_dataset_probe(struct image_info *out, const struct train_manifest_row *row,
-                                struct err *err)
+/* The header, or with `pixels` these. */
+static enum status read_row(struct image_info *info, struct image *pixels,
+                            const struct train_manifest_row *row, struct arena *arena,
+                            struct err *err)
 {
     struct image_limits limits = image_limits_default;
     struct bytes file;
@@ -257,28 +259,24 @@ enum status train_dataset_probe(struct image_info *out, const struct train_manif
     if (st != ST_OK)
         return st;
     limits.bytes_max = FILE_BYTES_MAX;
-    st = image_probe(out, file, &limits, err);
+    st = pixels ? image_decode(pixels, info, file, &limits, arena, err)
+                : image_probe(info, file, &limits, err);
     fs_unmap(file);
     if (st != ST_OK)
         err_prefix(err, "%s", row->file);
     return st;
 }
 
+enum status train_dataset_probe(struct image_info *out, const struct train_manifest_row *row,
+                                struct err *err)
+{
+    return read_row(out, NULL, row, NULL, err);
+}
+
 enum status train_dataset_decode(struct image *out, const struct train_manifest_row *row,
                                  struct arena *arena, struct err *err)
 {
-    struct image_limits limits = image_limits_default;
-    struct bytes file;
-    enum status st = fs_map(&file, row->path, FILE_BYTES_MAX, err);
-
-    if (st != ST_OK)
-        return st;
-    limits.bytes_max = FILE_BYTES_MAX;
-    st = image_decode(out, NULL, file, &limits, arena, err);
-    fs_unmap(file);
-    if (st != ST_OK)
-        err_prefix(err, "%s", row->file);
-    return st;
+    return read_row(NULL, out, row, arena, err);
 }
 
 /* What the decoding threads share. */
